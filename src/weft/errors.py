@@ -1,0 +1,153 @@
+"""Every error that Weft raises, in one tree.
+
+::
+
+    WeftError
+    ├── UsageError             the caller asked for something that makes no sense
+    │   ├── UnknownPlugin      no plugin of that name
+    │   └── NotInThisVersion   a form, runtime or command that this version does not have
+    ├── ManifestError          what a plugin says of itself is wrong; carries every Problem
+    ├── PackageError           an archive or source was refused, a digest does not match
+    ├── EnvironmentFailed      packages could not be resolved or installed; carries uv's explanation
+    ├── Refused                policy, permission or a preloaded plugin says no
+    ├── Conflict               a domain or name is taken, or another deploy of it is under way
+    ├── StorageFailed          the server's own state could not be written or read
+    ├── TransitionError        a lifecycle event that the state does not allow
+    ├── DeadlineExceeded       no result within the time given
+    ├── Overloaded             the plugin has as many calls in flight as it may
+    ├── Unavailable            the plugin is starting, stopped, failed or disabled
+    └── PluginError            the plugin caused it: plugin, version, type_name, message, traceback
+        ├── StartFailed        it did not become ready
+        ├── InstanceLost       its process ended while the call was in flight
+        ├── DrainEnded         its release was replaced, and limits.drain ran out
+        └── ProtocolError      it sent what the protocol does not allow
+
+This module is imported inside plugins too: standard library only, Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Sequence
+
+
+class WeftError(Exception):
+    """The root. ``str(error)`` says what happened, why, and the remedy."""
+
+
+class UsageError(WeftError):
+    """The caller asked for something that makes no sense."""
+
+
+class UnknownPlugin(UsageError):
+    """No plugin of that name."""
+
+
+class NotInThisVersion(UsageError):
+    """A form, runtime or command that this version does not have."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a manifest (or one note about it).
+
+    ``path`` is the file, ``line`` is 1-based or None where unknown, ``key`` the dotted key or ''.
+    """
+
+    path: str
+    line: Optional[int]
+    key: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        key = f" {self.key}:" if self.key else ""
+        remedy = f" ({self.remedy})" if self.remedy else ""
+        return f"{where}:{key} {self.message}{remedy}"
+
+
+class ManifestError(WeftError):
+    """What a plugin says of itself is wrong; every problem of the file at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class PackageError(WeftError):
+    """An archive or source was refused, or files do not match their digest."""
+
+
+class EnvironmentFailed(WeftError):
+    """Packages could not be resolved or installed. ``explanation`` is uv's own text."""
+
+    def __init__(self, message: str, explanation: str = "") -> None:
+        self.explanation = explanation
+        super().__init__(f"{message}\n{explanation}" if explanation else message)
+
+
+class Refused(WeftError):
+    """Policy, permission, or a preloaded plugin says no."""
+
+
+class Conflict(WeftError):
+    """A domain or name is taken, or another deploy of it is under way."""
+
+
+class StorageFailed(WeftError):
+    """The server's own state could not be written or read."""
+
+
+class TransitionError(WeftError):
+    """A lifecycle event that the present state does not allow."""
+
+
+class DeadlineExceeded(WeftError):
+    """No result within the time given."""
+
+
+class Overloaded(WeftError):
+    """The plugin has as many calls in flight as it may."""
+
+
+class Unavailable(WeftError):
+    """The plugin is starting, stopped, failed or disabled."""
+
+
+class PluginError(WeftError):
+    """A plugin caused it.
+
+    ``type_name`` and ``traceback`` are the plugin's own, as text ('' where there is none).
+    """
+
+    def __init__(
+        self, message: str, *, plugin: str = "", version: str = "", type_name: str = "", traceback: str = ""
+    ) -> None:
+        self.plugin = plugin
+        self.version = version
+        self.type_name = type_name
+        self.message = message
+        self.traceback = traceback
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        who = f"plugin {self.plugin} {self.version}".strip() + ": " if self.plugin else ""
+        kind = f"{self.type_name}: " if self.type_name else ""
+        return f"{who}{kind}{self.message}"
+
+
+class StartFailed(PluginError):
+    """The plugin did not become ready."""
+
+
+class InstanceLost(PluginError):
+    """The plugin's process ended while the call was in flight."""
+
+
+class DrainEnded(PluginError):
+    """The call's release was replaced, and ``limits.drain`` ran out before it finished."""
+
+
+class ProtocolError(PluginError):
+    """The plugin sent what the protocol does not allow."""

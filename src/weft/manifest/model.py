@@ -1,0 +1,101 @@
+"""What a plugin says of itself: one model, whatever form it was read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from weft.errors import Problem
+
+RuntimeName = Literal["process", "inline", "executable", "wasm"]
+NetworkAccess = Literal["none", "loopback", "outbound"]
+
+
+class Provided(Struct, frozen=True):
+    """A contract that the plugin provides, written ``name`` or ``name@major``."""
+
+    name: str
+    major: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.major}"
+
+
+class Requires(Struct, frozen=True, kw_only=True):
+    """What must be there: an interpreter range, its own packages, other plugins, the engine."""
+
+    python: str | None = None
+    packages: tuple[str, ...] = ()
+    plugins: dict[str, str] = {}
+    weft: str | None = None
+    lock: Path | None = None
+    """A ``uv.lock`` or ``pylock.toml`` beside the manifest, obeyed as it stands."""
+
+
+class Permissions(Struct, frozen=True, kw_only=True):
+    """What the plugin asks to touch beyond its own files and data folder."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    network: NetworkAccess = "outbound"
+    env: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    manage: bool = False
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds; ``cpu`` in cores (None: no limit)."""
+
+    memory: int = 512 * 1024 * 1024
+    cpu: float | None = None
+    processes: int = 64
+    threads: int = 16
+    open_files: int = 1024
+    startup: float = 30.0
+    call: float = 30.0
+    drain: float = 30.0
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A provider's place in hook chains: smaller ``priority`` first; ``before`` and ``after`` win over it."""
+
+    priority: int = 0
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """One plugin, as its manifest describes it. Every form is read into this."""
+
+    name: str
+    version: str = "0.0.0"
+    title: str = ""
+    description: str = ""
+    authors: tuple[str, ...] = ()
+    homepage: str = ""
+    license: str = ""
+    tags: tuple[str, ...] = ()
+    icon: str = ""
+    entry: str | None = None
+    """``module:attribute``, ``module``, or a path; None: inferred by the plugin's own process."""
+    runtime: RuntimeName = "process"
+    provides: tuple[Provided, ...] = ()
+    """Empty: inferred from the entry by the plugin's own process."""
+    requires: Requires = Requires()
+    permissions: Permissions = Permissions()
+    limits: Limits = Limits()
+    instances: int = 1
+    domains: tuple[str, ...] = ()
+    """Never empty once read: the default is ``NAME.localhost``. Lower case."""
+    order: Order = Order()
+    config: dict[str, Any] = {}
+    config_schema: dict[str, Any] | None = None
+    form: str = "file"
+    """``file``, ``pyproject``, ``plugin.yaml`` …: the reader that read it."""
+    given: frozenset[str] = frozenset()
+    """Dotted keys that the manifest sets itself (``limits.memory``, ``permissions.network``): what policy judges."""
+    notes: tuple[Problem, ...] = ()
+    """Things worth saying that are no errors."""
