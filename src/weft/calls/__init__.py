@@ -1,0 +1,1 @@
+"""Calls: the channel between contracts and runtimes, and its implementation over the wire."""

@@ -15,7 +15,7 @@ may block, and an exception in one call's callback ends that call only.
 
 from __future__ import annotations
 
-from typing import Any, Optional, Protocol, Sequence
+from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
 
 from weft.errors import WeftError
 
@@ -74,3 +74,50 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """End the channel; calls in flight fail with InstanceLost."""
+
+
+class Reply(Protocol):
+    """One call, in the callee's hand. After ``result``, ``error``, or the caller's cancelling, nothing is sent."""
+
+    def send(self, item: Any) -> bool:
+        """Send one item. The item is always taken; False says that credit is used up: wait for ``on_credit``."""
+
+    def grant(self, size: int) -> None:
+        """``size`` bytes of received items are consumed; the caller may send as many again."""
+
+    def result(self, value: Any) -> None:
+        """The call is done."""
+
+    def error(self, error: BaseException) -> None:
+        """The call failed."""
+
+
+class Consumer(Protocol):
+    """What the callee of a call implements."""
+
+    def on_item(self, item: Any, size: int) -> None:
+        """One item from the caller; call ``Reply.grant(size)`` when it is consumed."""
+
+    def on_end(self) -> None:
+        """No more items from the caller."""
+
+    def on_credit(self) -> None:
+        """The caller consumed something: ``send`` may be tried again."""
+
+    def on_cancel(self) -> None:
+        """The caller no longer wants it, or is gone. Nothing comes after this."""
+
+
+class Request(Protocol):
+    """What a call begins with, as the callee gets it."""
+
+    method: str
+    args: Sequence[Any]
+    streaming: bool
+    timeout: Optional[float]
+
+
+Serve = Callable[[Request, Reply], Consumer]
+"""Begins to serve one call; an exception is the call's error."""
+Methods = Mapping[str, Serve]
+"""What one side offers to the other, by method name."""

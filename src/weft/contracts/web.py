@@ -25,6 +25,8 @@ Method ``web.websocket``, arguments: ``target, headers, scheme, http_version, cl
     ["deny", status, head, body]             refuse with this HTTP response instead of accepting
 
 and to it: str or bytes messages, then ``["close", code, reason]``. The result is None when the application returned.
+A message over ``CHUNK`` bytes (or characters) travels in pieces, in both directions: ``["part", str | bytes]`` for each
+but the last.
 
 A cancelled call is a client that left: the application gets ``http.disconnect`` or ``websocket.disconnect`` (1006).
 This module is imported inside plugins: standard library only, Python 3.9 and later.

@@ -1,0 +1,1 @@
+"""What a plugin's process runs, and what a plugin may import."""

@@ -1,0 +1,1 @@
+"""The wire: frames, codec and connection between a host and a plugin's process."""

@@ -1,0 +1,34 @@
+"""The receiver of a plain call: one answer, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from weft.errors import ProtocolError, WeftError
+
+
+class Once:
+    """See channel.Receiver. ``answer`` is a future of the result."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def on_item(self, item: Any, size: int) -> None:
+        """A plain call has no items."""
+        self.on_error(ProtocolError(f"sent an item of {size} bytes where one result was expected"))
+
+    def on_result(self, value: Any) -> None:
+        """See channel.Receiver."""
+        if not self.answer.done():
+            self.answer.set_result(value)
+
+    def on_error(self, error: WeftError) -> None:
+        """See channel.Receiver."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def on_credit(self) -> None:
+        """Nothing waits for credit here."""

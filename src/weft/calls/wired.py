@@ -1,0 +1,396 @@
+"""The channel over the wire, the same on both sides: it makes calls and serves them on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+
+from weft.calls.channel import Consumer, Methods, Receiver
+from weft.calls.credit import Credit
+from weft.calls.faults import Faults
+from weft.calls.once import Once
+from weft.errors import DeadlineExceeded, InstanceLost, ProtocolError, Unavailable, WeftError
+from weft.wire import frames
+from weft.wire.codec import decode
+from weft.wire.connection import Connection
+
+OnFault = Callable[[BaseException], None]
+"""Told of an exception in a callback: it ends that callback's call and nothing else."""
+
+
+@dataclass(frozen=True)
+class WiredRequest:
+    """See channel.Request."""
+
+    method: str
+    args: Sequence[Any]
+    streaming: bool
+    timeout: Optional[float]
+    trace: Any
+
+
+def _request(value: Any) -> WiredRequest:
+    try:
+        method, args, streaming, timeout, trace = value
+    except (TypeError, ValueError):
+        raise frames.FrameError("a call must be [method, args, streaming, timeout, trace]") from None
+    if not (isinstance(method, str) and isinstance(args, list) and isinstance(streaming, bool)):
+        raise frames.FrameError("a call must be [text, list, bool, seconds or nil, trace]")
+    if timeout is not None and not isinstance(timeout, (int, float)):
+        raise frames.FrameError(f"a call's timeout must be seconds or nil, found {timeout!r}")
+    return WiredRequest(method, args, streaming, timeout, trace)
+
+
+class _Hand:
+    """What both hands of a call share: its id, and the credit of its items."""
+
+    __slots__ = ("_channel", "_credit", "_id")
+
+    def __init__(self, channel: WiredChannel, call_id: int) -> None:
+        self._channel = channel
+        self._id = call_id
+        self._credit: Optional[Credit] = None
+
+    @property
+    def credit(self) -> Credit:
+        """Made on first use: most calls carry no items."""
+        if self._credit is None:
+            self._credit = Credit()
+        return self._credit
+
+
+class WiredCall(_Hand):
+    """See channel.Call."""
+
+    __slots__ = ("receiver",)
+
+    def __init__(self, channel: WiredChannel, call_id: int, receiver: Receiver) -> None:
+        super().__init__(channel, call_id)
+        self.receiver = receiver
+
+    def send(self, item: Any) -> bool:
+        """See channel.Call."""
+        return self._channel.send_item(self._id, item, self.credit)
+
+    def end(self) -> None:
+        """See channel.Call."""
+        self._channel.connection.send(frames.END, self._id, None)
+
+    def grant(self, size: int) -> None:
+        """See channel.Call."""
+        report = self.credit.consume(size)
+        if report:
+            self._channel.connection.send(frames.CREDIT, self._id, report)
+
+    def cancel(self) -> None:
+        """See channel.Call."""
+        self._channel.forget(self._id)
+
+
+class WiredReply(_Hand):
+    """See channel.Reply."""
+
+    __slots__ = ("consumer",)
+
+    def __init__(self, channel: WiredChannel, call_id: int) -> None:
+        super().__init__(channel, call_id)
+        self.consumer: Optional[Consumer] = None
+
+    def send(self, item: Any) -> bool:
+        """See channel.Reply."""
+        return not self._channel.serves(self._id) or self._channel.send_item(self._id, item, self.credit)
+
+    def grant(self, size: int) -> None:
+        """See channel.Reply."""
+        report = self.credit.consume(size)
+        if report and self._channel.serves(self._id):
+            self._channel.connection.send(frames.CREDIT, self._id, report)
+
+    def result(self, value: Any) -> None:
+        """See channel.Reply."""
+        self._channel.finish(self._id, frames.RESULT, value)
+
+    def error(self, error: BaseException) -> None:
+        """See channel.Reply."""
+        self._channel.finish(self._id, frames.ERROR, Faults.describe(error))
+
+
+class WiredChannel:
+    """One end of the wire: a Channel to the other side, and the other side's calls to ``methods``.
+
+    ``faults`` turns the other side's errors into exceptions that name the plugin. ``first_id`` is 1 for the side that
+    made the socket pair, 2 for the other. ``on_lost(error)`` is told when the connection is over.
+    """
+
+    def __init__(
+        self,
+        methods: Methods,
+        faults: Faults,
+        *,
+        first_id: int,
+        on_fault: OnFault,
+        on_lost: Callable[[Optional[Exception]], None],
+    ) -> None:
+        self.connection = Connection(self._deliver, self._on_connection_lost, self._on_relieved)
+        self.closed = False
+        self._methods = methods
+        self._faults = faults
+        self._next_id = first_id
+        self._odd = first_id % 2
+        self._on_fault = on_fault
+        self._on_lost = on_lost
+        self._calls: Dict[int, WiredCall] = {}
+        self._serving: Dict[int, WiredReply] = {}
+        self._idle: Optional[asyncio.Future[None]] = None
+        self._pings = 0
+        self._pongs: Dict[int, asyncio.Future[None]] = {}
+        self._hello: Optional[asyncio.Future[Mapping[str, Any]]] = None
+        self._handlers = (
+            self._take_hello, self._take_call, self._take_result, self._take_error, self._take_cancel,
+            self._take_item, self._take_end, self._take_credit, self._take_ping, self._take_pong,
+        )  # fmt: skip
+
+    # The caller's side: see channel.Channel.
+
+    @property
+    def in_flight(self) -> int:
+        """See channel.Channel."""
+        return len(self._calls)
+
+    @property
+    def serving(self) -> int:
+        """Calls of the other side that are being served."""
+        return len(self._serving)
+
+    def open(
+        self,
+        method: str,
+        args: Sequence[Any],
+        receiver: Receiver,
+        *,
+        streaming: bool = False,
+        timeout: Optional[float] = None,
+        trace: Any = None,
+    ) -> WiredCall:
+        """See channel.Channel. ``timeout`` (seconds) and ``trace`` travel to the other side."""
+        if self.closed:
+            raise Unavailable(f"{self._faults.who} is not running")
+        call_id = self._next_id
+        self._next_id = call_id + 2 if call_id < frames.LAST_ID - 2 else 2 - self._odd
+        call = WiredCall(self, call_id, receiver)
+        self.connection.send(frames.CALL, call_id, (method, args, streaming, timeout, trace))
+        self._calls[call_id] = call
+        return call
+
+    async def call(self, method: str, args: Sequence[Any] = (), *, timeout: Optional[float] = None) -> Any:
+        """See channel.Channel."""
+        once = Once()
+        call = self.open(method, args, once, timeout=timeout)
+        try:
+            return await asyncio.wait_for(once.answer, timeout)
+        except asyncio.TimeoutError:
+            raise DeadlineExceeded(
+                f"{self._faults.who} did not answer {method} within {timeout:g} s"
+            ) from None
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """See channel.Channel."""
+        self._end(InstanceLost("the channel was closed", **self._faults.plugin))
+        self.connection.close()
+
+    def abort(self, error: Optional[Exception] = None) -> None:
+        """End the connection at once."""
+        self.connection.abort(error)
+
+    def fail(self, error: WeftError) -> None:
+        """End every call in flight with ``error``; the other side is told that nobody wants them any longer."""
+        calls, self._calls = self._calls, {}
+        for call_id, call in calls.items():
+            self.connection.send(frames.CANCEL, call_id, None)
+            self._guard(call.receiver.on_error, error)
+        self._settle()
+
+    async def drained(self) -> None:
+        """Wait until no call is in flight."""
+        while self._calls and not self.closed:
+            if self._idle is None or self._idle.done():
+                self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
+
+    async def greet(self, timeout: float) -> Mapping[str, Any]:
+        """Exchange hellos; returns the other side's. Raises ProtocolError, DeadlineExceeded or InstanceLost."""
+        hello = {"wire": frames.VERSION, "python": platform.python_version(), "pid": os.getpid()}
+        self._hello = self._hello or asyncio.get_running_loop().create_future()
+        self.connection.send(frames.HELLO, 0, hello)
+        try:
+            theirs = await asyncio.wait_for(self._hello, timeout)
+        except asyncio.TimeoutError:
+            raise DeadlineExceeded(f"{self._faults.who} sent no hello within {timeout:g} s") from None
+        if theirs.get("wire") != frames.VERSION:
+            found = theirs.get("wire")
+            raise ProtocolError(f"speaks wire version {found!r}, expected {frames.VERSION}", **self._faults.plugin)
+        return theirs
+
+    async def ping(self, timeout: float) -> None:
+        """Ask for a sign of life. Raises DeadlineExceeded, or InstanceLost when the connection ends."""
+        if self.closed:
+            raise InstanceLost("the connection is closed", **self._faults.plugin)
+        self._pings = number = self._pings + 1
+        pong = self._pongs[number] = asyncio.get_running_loop().create_future()
+        self.connection.send(frames.PING, 0, number)
+        try:
+            await asyncio.wait_for(pong, timeout)
+        except asyncio.TimeoutError:
+            raise DeadlineExceeded(f"{self._faults.who} did not answer a ping within {timeout:g} s") from None
+        finally:
+            self._pongs.pop(number, None)
+
+    # What WiredCall and WiredReply do.
+
+    def send_item(self, call_id: int, item: Any, credit: Credit) -> bool:
+        """Send one item of a call; False: wait for credit."""
+        if self.closed:
+            return True
+        allowed = credit.spend(self.connection.send(frames.ITEM, call_id, item))
+        return allowed and not self.connection.congested
+
+    def forget(self, call_id: int) -> None:
+        """The caller cancels: no callback comes any more."""
+        if self._calls.pop(call_id, None) is not None:
+            self.connection.send(frames.CANCEL, call_id, None)
+            self._settle()
+
+    def serves(self, call_id: int) -> bool:
+        """Whether that call of the other side still wants an answer."""
+        return call_id in self._serving
+
+    def finish(self, call_id: int, kind: int, value: Any) -> None:
+        """Answer a call of the other side, once."""
+        if self._serving.pop(call_id, None) is not None and not self.closed:
+            self.connection.send(kind, call_id, value)
+
+    # What arrives.
+
+    def _deliver(self, kind: int, call_id: int, payload: bytes) -> None:
+        self._handlers[kind](call_id, decode(payload), len(payload))
+
+    def _take_hello(self, _id: int, value: Any, _size: int) -> None:
+        if not isinstance(value, dict) or (self._hello is not None and self._hello.done()):
+            raise frames.FrameError("a hello must be a map, and come once")
+        self._hello = self._hello or asyncio.get_running_loop().create_future()
+        self._hello.set_result(value)
+
+    def _take_call(self, call_id: int, value: Any, _size: int) -> None:
+        request = _request(value)
+        if call_id % 2 == self._odd or call_id in self._serving:
+            raise frames.FrameError(f"call id {call_id} is not the other side's to use now")
+        reply = WiredReply(self, call_id)
+        self._serving[call_id] = reply
+        serve = self._methods.get(request.method)
+        if serve is None:
+            reply.error(Unavailable(f"there is no method {request.method!r} here"))
+            return
+        try:
+            reply.consumer = serve(request, reply)
+        except Exception as error:
+            reply.error(error)
+
+    def _take_result(self, call_id: int, value: Any, _size: int) -> None:
+        call = self._calls.pop(call_id, None)
+        if call is not None:
+            self._guard(call.receiver.on_result, value)
+            if self._idle is not None:
+                self._settle()
+
+    def _take_error(self, call_id: int, value: Any, _size: int) -> None:
+        call = self._calls.pop(call_id, None)
+        if call is not None:
+            self._guard(call.receiver.on_error, self._faults.error(value))
+            self._settle()
+
+    def _take_cancel(self, call_id: int, _value: Any, _size: int) -> None:
+        reply = self._serving.pop(call_id, None)
+        if reply is not None and reply.consumer is not None:
+            self._guard(reply.consumer.on_cancel)
+
+    def _take_item(self, call_id: int, value: Any, size: int) -> None:
+        target, receive = self._party(call_id)
+        if target is None or receive is None:
+            return
+        if not target.credit.receive(size):
+            raise frames.FrameError(f"an item of {size} bytes for call {call_id} came without credit")
+        self._guard(receive.on_item, value, size)
+
+    def _take_end(self, call_id: int, _value: Any, _size: int) -> None:
+        reply = self._serving.get(call_id)
+        if reply is not None and reply.consumer is not None:
+            self._guard(reply.consumer.on_end)
+
+    def _take_credit(self, call_id: int, value: Any, _size: int) -> None:
+        if type(value) is not int or value <= 0:
+            raise frames.FrameError(f"credit must be a positive number of bytes, found {value!r}")
+        target, receive = self._party(call_id)
+        if target is not None and receive is not None and target.credit.arrive(value):
+            self._guard(receive.on_credit)
+
+    def _take_ping(self, _id: int, value: Any, _size: int) -> None:
+        self.connection.send(frames.PONG, 0, value)
+
+    def _take_pong(self, _id: int, value: Any, _size: int) -> None:
+        pong = self._pongs.get(value) if isinstance(value, int) else None
+        if pong is not None and not pong.done():
+            pong.set_result(None)
+
+    def _party(self, call_id: int) -> Tuple[Any, Any]:
+        if call_id % 2 == self._odd:
+            call = self._calls.get(call_id)
+            return call, call and call.receiver
+        reply = self._serving.get(call_id)
+        return reply, reply and reply.consumer
+
+    # The end, and what holds on the way.
+
+    def _on_relieved(self) -> None:
+        for call in list(self._calls.values()):
+            self._guard(call.receiver.on_credit)
+        for reply in list(self._serving.values()):
+            if reply.consumer is not None:
+                self._guard(reply.consumer.on_credit)
+
+    def _on_connection_lost(self, error: Optional[Exception]) -> None:
+        lost: WeftError
+        if isinstance(error, (frames.FrameError, ValueError, TypeError, RecursionError)):
+            lost = ProtocolError(f"broke the wire protocol: {error}", **self._faults.plugin)
+        else:
+            lost = InstanceLost("its process ended", **self._faults.plugin)
+        self._end(lost)
+        self._on_lost(lost if isinstance(lost, ProtocolError) else error)
+
+    def _end(self, error: WeftError) -> None:
+        self.closed = True
+        calls, self._calls = self._calls, {}
+        serving, self._serving = self._serving, {}
+        for call in calls.values():
+            self._guard(call.receiver.on_error, error)
+        for reply in serving.values():
+            if reply.consumer is not None:
+                self._guard(reply.consumer.on_cancel)
+        for waiting in (self._hello, *self._pongs.values()):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._idle is not None and not self._calls and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _guard(self, callback: Callable[..., None], *args: Any) -> None:
+        try:
+            callback(*args)
+        except Exception as error:
+            self._on_fault(error)

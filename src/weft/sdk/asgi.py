@@ -1,0 +1,64 @@
+"""Serves contract ``web`` with an ASGI application: calls become scopes, items become messages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Awaitable, Callable, Dict
+
+from weft.calls.channel import Consumer, Methods, Reply, Request
+from weft.contracts.web import REQUEST, WEBSOCKET
+from weft.sdk.lifespan import Lifespan
+from weft.sdk.request import RequestCycle
+from weft.sdk.scope import Message
+from weft.sdk.websocket import WebsocketCycle
+
+Application = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+logger = logging.getLogger("weft.web")
+
+
+class AsgiProvider:
+    """An ASGI application as a provider of ``web``. Every request runs in a task that this object owns."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._lifespan = Lifespan(application)
+        self._running: Dict[Any, asyncio.Task[None]] = {}
+        self._loop = asyncio.get_running_loop()
+        self.methods: Methods = {REQUEST: self._request, WEBSOCKET: self._websocket}
+
+    async def start(self) -> None:
+        """Lifespan startup. Raises StartFailed when the application says that it failed."""
+        await self._lifespan.startup()
+
+    async def stop(self) -> None:
+        """Lifespan shutdown, after which whatever still runs is cancelled."""
+        await self._lifespan.shutdown()
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _request(self, request: Request, reply: Reply) -> Consumer:
+        return self._begin(RequestCycle(request, reply, self._lifespan.state))
+
+    def _websocket(self, request: Request, reply: Reply) -> Consumer:
+        return self._begin(WebsocketCycle(request, reply, self._lifespan.state))
+
+    def _begin(self, cycle: Any) -> Consumer:
+        task = self._loop.create_task(self._run(cycle))
+        if not task.done():  # an eager task (Python 3.12 and later) may have ended already
+            self._running[cycle] = task
+        return cycle  # type: ignore[no-any-return]
+
+    async def _run(self, cycle: Any) -> None:
+        try:
+            await self._application(cycle.scope, cycle.receive, cycle.send)
+        except Exception:
+            logger.exception("the application raised while it served %s", cycle.scope["path"])
+            cycle.failed()
+        else:
+            cycle.returned()
+        finally:
+            self._running.pop(cycle, None)

@@ -1,0 +1,33 @@
+"""Run by the plugin's own interpreter, as a file: lends it the host's copy of weft, then starts the plugin's side.
+
+Usage: bootstrap.py SOCKET_FD FOLDER_OF_WEFT [FOLDER_OF_HELPERS]
+
+Only the one name ``weft`` is lent, by a finder, and nothing else that lies beside it. The helpers are searched after
+everything of the plugin's own.
+"""
+
+import sys
+
+
+def lend(folder):  # type: ignore[no-untyped-def] # run before anything can be imported, typing included
+    """Make ``import weft`` find the package in ``folder``."""
+    from importlib.machinery import PathFinder
+
+    class LentWeft:
+        """A finder for the one name ``weft``; its submodules are found through the package."""
+
+        @staticmethod
+        def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]
+            return PathFinder.find_spec(name, [folder], target) if name == "weft" else None
+
+    sys.meta_path.insert(0, LentWeft)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    fd, weft_folder = int(sys.argv[1]), sys.argv[2]
+    lend(weft_folder)
+    sys.path += sys.argv[3:]
+    del sys.argv[1:]
+    from weft.sdk.process import main
+
+    main(fd)

@@ -1,0 +1,64 @@
+"""Finds and imports a plugin's entry, in the plugin's own process."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Any, Optional, Tuple
+
+from weft.errors import StartFailed
+
+ATTRIBUTES = ("app", "application", "Plugin", "Execute", "InitializePlugin")
+"""Where an entry that names no attribute is looked for, in this order."""
+
+
+def load_entry(folder: str, entry: Optional[str]) -> Tuple[str, Any]:
+    """Import ``module:attribute``, ``module``, or what ``folder`` holds. Returns the entry in full, and the object.
+
+    Raises StartFailed when nothing fits; whatever the plugin's own code raises is passed on as it is.
+    """
+    for path in (os.path.join(folder, "src"), folder):
+        if os.path.isdir(path) and path not in sys.path:
+            sys.path.insert(0, path)
+    module_name, _, attribute = (entry or _only_module(folder)).partition(":")
+    module = importlib.import_module(module_name)
+    if attribute:
+        return f"{module_name}:{attribute}", _attribute(module, module_name, attribute)
+    for candidate in ATTRIBUTES:
+        if hasattr(module, candidate):
+            return f"{module_name}:{candidate}", getattr(module, candidate)
+    raise StartFailed(
+        f"module {module_name} has no entry: expected one of {', '.join(ATTRIBUTES)}; name another with entry = "
+        f'"{module_name}:NAME"'
+    )
+
+
+def _attribute(module: Any, module_name: str, attribute: str) -> Any:
+    found = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise StartFailed(f"module {module_name} has no attribute {attribute!r}, which entry names")
+        found = getattr(found, part)
+    return found
+
+
+def _only_module(folder: str) -> str:
+    places = [path for path in (os.path.join(folder, "src"), folder) if os.path.isdir(path)]
+    for place in places:
+        names = sorted(filter(None, (_module_name(place, name) for name in os.listdir(place))))
+        if len(names) == 1:
+            return names[0]
+        if names:
+            raise StartFailed(f"several modules could be the entry ({', '.join(names)}): name one with entry = \"MODULE\"")
+    raise StartFailed(f"no Python module in {folder}: expected one .py file or package")
+
+
+def _module_name(place: str, name: str) -> str:
+    path = os.path.join(place, name)
+    if name.endswith(".py") and name[:-3].isidentifier() and not name.startswith(("test_", "conftest", "setup.")):
+        return name[:-3]
+    if name.isidentifier() and name != "tests" and os.path.isfile(os.path.join(path, "__init__.py")):
+        return name
+    return ""

@@ -1,0 +1,61 @@
+"""The plugin in its own process: imported, started, and what it provides."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Dict, Optional
+
+from weft.calls.channel import Methods
+from weft.errors import StartFailed
+from weft.sdk import web
+from weft.sdk.asgi import AsgiProvider
+from weft.sdk.gloom import method_of
+from weft.sdk.loader import load_entry
+
+
+class HostedPlugin:
+    """One plugin. ``settings`` come from the host: name, version, folder, entry, provides, config, data_dir, threads."""
+
+    def __init__(self, settings: Dict[str, Any]) -> None:
+        self._settings = settings
+        self._provider: Optional[AsgiProvider] = None
+        self.methods: Methods = {}
+
+    async def start(self) -> Dict[str, Any]:
+        """Import and start it. Returns ``entry``, ``provides`` (list of name@major), ``kind``, ``name`` (its own, or '')."""
+        entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"])
+        kind = web.kind_of(entry)
+        if kind is None:
+            raise StartFailed(
+                f"{entry_name} is {_shape(entry)}: expected an ASGI or WSGI application, "
+                "or a Plugin with init() and register_routes(router)"
+            )
+        self._refuse_what_it_is_not()
+        self._provider = web.provide(entry, kind, self._settings["threads"])
+        await self._provider.start()
+        self.methods = self._provider.methods
+        name = method_of(entry, "name", "Name") if kind == "gloom" else None
+        return {"entry": entry_name, "provides": ["web@1"], "kind": kind, "name": _own_name(name)}
+
+    def _refuse_what_it_is_not(self) -> None:
+        others = [each for each in self._settings["provides"] if each != "web@1"]
+        if others:
+            raise StartFailed(f"its manifest says that it provides {', '.join(others)}; its entry is a web application")
+
+    async def stop(self) -> None:
+        """Stop what was started."""
+        if self._provider is not None:
+            await self._provider.stop()
+
+
+def _shape(entry: Any) -> str:
+    if inspect.isclass(entry):
+        return f"the class {entry.__qualname__}"
+    return f"a {type(entry).__qualname__}"
+
+
+def _own_name(name: Any) -> str:
+    try:
+        return str(name()) if name is not None else ""
+    except TypeError:  # a class whose name() needs an instance
+        return ""

@@ -1,0 +1,120 @@
+"""The plugin's side of a process: one event loop, one wire, the plugin."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from typing import Any, Optional
+
+from weft.calls.channel import Consumer, Reply, Request
+from weft.calls.faults import Faults
+from weft.calls.wired import WiredChannel
+from weft.sdk import guard, output
+from weft.sdk.plugin import HostedPlugin
+
+HELLO_TIMEOUT = 30.0
+"""Seconds."""
+
+
+def main(descriptor: int) -> None:
+    """Serve the host on that socket until it says stop, or is gone."""
+    wire = socket.socket(fileno=descriptor)
+    guard.watch(wire)
+    os.set_inheritable(descriptor, False)
+    output.install()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a plugin ends
+    _run(Process().serve(wire))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads that the plugin left behind do not hold up the end
+
+
+def _run(coroutine: Any) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(coroutine)
+    else:
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(coroutine)
+
+
+class Process:
+    """One plugin process: offers ``weft.start`` and ``weft.stop``, and after the start what the plugin provides."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, Any] = {"weft.start": self._on_start, "weft.stop": self._on_stop}
+        self._plugin: Optional[HostedPlugin] = None
+        self._over = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, wire: socket.socket) -> None:
+        """Returns when the host has stopped this plugin."""
+        loop = asyncio.get_running_loop()
+        channel = WiredChannel(self._methods, Faults("host"), first_id=2, on_fault=_report, on_lost=self._on_lost)
+        wire.setblocking(False)
+        await loop.create_connection(lambda: channel.connection, sock=wire)
+        await channel.greet(HELLO_TIMEOUT)
+        await self._over.wait()
+        await channel.close()
+
+    def _on_lost(self, _error: Optional[Exception]) -> None:
+        self._over.set()
+
+    def _on_start(self, request: Request, reply: Reply) -> Consumer:
+        return self._spawn(self._start(request.args[0]), reply)
+
+    def _on_stop(self, _request: Request, reply: Reply) -> Consumer:
+        return self._spawn(self._stop(), reply, last=True)
+
+    async def _start(self, settings: dict[str, Any]) -> dict[str, Any]:
+        self._plugin = HostedPlugin(settings)
+        facts = await self._plugin.start()
+        self._methods.update(self._plugin.methods)
+        return facts
+
+    async def _stop(self) -> None:
+        if self._plugin is not None:
+            await self._plugin.stop()
+
+    def _spawn(self, coroutine: Any, reply: Reply, *, last: bool = False) -> Consumer:
+        task = asyncio.get_running_loop().create_task(self._answer(coroutine, reply, last=last))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return _Plain()
+
+    async def _answer(self, coroutine: Any, reply: Reply, *, last: bool) -> None:
+        try:
+            reply.result(await coroutine)
+        except Exception as error:
+            reply.error(error)
+        except SystemExit as error:
+            reply.error(RuntimeError(f"the plugin called sys.exit({error.code!r}) while it started"))
+        if last:
+            self._over.set()
+
+
+class _Plain:
+    """The consumer of a call without items."""
+
+    def on_item(self, item: Any, size: int) -> None:
+        """Nothing takes items here."""
+
+    def on_end(self) -> None:
+        """Nothing takes items here."""
+
+    def on_credit(self) -> None:
+        """Nothing waits for credit here."""
+
+    def on_cancel(self) -> None:
+        """Start and stop run to their end."""
+
+
+def _report(error: BaseException) -> None:
+    import logging
+
+    logging.getLogger("weft").error("an exception in a callback", exc_info=error)

@@ -1,0 +1,59 @@
+"""What ASGI requests and websockets share: the scope, the header block, waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Dict, List, MutableMapping
+from urllib.parse import unquote_to_bytes
+
+Message = MutableMapping[str, Any]
+
+_ASGI = {"version": "3.0", "spec_version": "2.4"}
+
+
+def build_scope(kind: str, target: bytes, headers: List[Any], connection: List[Any], state: Dict[str, Any]) -> Message:
+    """The ASGI scope that requests and websockets share. ``connection``: scheme, http_version, client, server."""
+    path, _, query = target.partition(b"?")
+    scheme, http_version, client, server = connection
+    return {
+        "type": kind,
+        "asgi": _ASGI,
+        "http_version": http_version,
+        "server": server and tuple(server),
+        "client": client and tuple(client),
+        "scheme": scheme,
+        "root_path": "",
+        "path": (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace"),
+        "raw_path": path,
+        "query_string": query,
+        "headers": headers,
+        "state": state.copy(),
+    }
+
+
+def format_head(headers: Any) -> bytes:
+    """Headers, an iterable of (name, value) bytes, as a header block."""
+    return b"".join([b"%b: %b\r\n" % (name.lower(), value) for name, value in headers])
+
+
+class Waiters:
+    """Coroutines that wait for the next change of a cycle's state, whatever it is."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: List[asyncio.Future[None]] = []
+
+    async def change(self) -> None:
+        """Wait for the next ``notify``."""
+        future = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        await future
+
+    def notify(self) -> None:
+        """Something changed: everybody looks again."""
+        if self._futures:
+            futures, self._futures = self._futures, []
+            for future in futures:
+                if not future.done():
+                    future.set_result(None)

@@ -1,0 +1,68 @@
+"""Provides contract ``web`` with whatever a plugin's entry is: ASGI, WSGI, or GLoom's shape."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Optional
+
+from weft.errors import StartFailed
+from weft.sdk.asgi import AsgiProvider
+
+
+def kind_of(entry: Any) -> Optional[str]:
+    """``asgi``, ``wsgi`` or ``gloom``; None when the entry is no web application at all."""
+    if _has_any(entry, "register_routes", "RegisterRoutes"):
+        return "gloom"
+    if not callable(entry) or inspect.isclass(entry):
+        return None
+    call = entry if inspect.isroutine(entry) else type(entry).__call__
+    if inspect.iscoroutinefunction(call):
+        return "asgi"
+    required = _positional(entry)
+    return {2: "wsgi", 3: "asgi"}.get(required) if required is not None else None
+
+
+def _has_any(entry: Any, *names: str) -> bool:
+    return any(callable(getattr(entry, name, None)) for name in names)
+
+
+def _positional(entry: Any) -> Optional[int]:
+    try:
+        parameters = inspect.signature(entry).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(1 for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty)
+
+
+def provide(entry: Any, kind: str, threads: int) -> AsgiProvider:
+    """The provider for an entry of that kind. ``threads``: how many requests WSGI may run at once."""
+    if kind == "wsgi":
+        return AsgiProvider(_wsgi(entry, threads))
+    if kind == "gloom":
+        from weft.sdk.gloom import application
+
+        return AsgiProvider(application(entry, threads))
+    return AsgiProvider(entry)
+
+
+def _wsgi(entry: Any, threads: int) -> Any:
+    try:
+        from a2wsgi import WSGIMiddleware
+    except ImportError:
+        raise StartFailed(
+            "a WSGI application needs the adapter a2wsgi, and this interpreter's helpers could not be made: "
+            "add a2wsgi to the plugin's own packages, or see `weft doctor`"
+        ) from None
+    adapted = WSGIMiddleware(entry, workers=threads)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        # The adapter answers anything but HTTP with an error of its own; a websocket is simply not there.
+        if scope["type"] == "http":
+            await adapted(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            raise RuntimeError("WSGI has no lifespan")
+
+    return application

@@ -1,0 +1,115 @@
+"""A connection: frames over one stream socket, written together once per turn of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable, List, Optional, cast
+
+from weft.wire.codec import bytes_head, encode
+from weft.wire.frames import FrameError, FrameReader, pack_header
+
+_UNCOPIED = 8 * 1024
+"""Bytes values from this size on are written as they are, not copied into a payload first."""
+_HIGH_WATER = 1024 * 1024
+"""Bytes written but not yet taken by the other side, from which on the connection is congested."""
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one wire socket.
+
+    ``deliver(kind, call_id, payload)`` gets each frame; an exception from it, or bytes that are no frames, closes the
+    connection. ``lost(error)`` comes exactly once, when it is over: None for an end in good order. While the other
+    side does not read, ``congested`` is true: what can wait should; ``relieved()`` says that it may go on.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[int, int, bytes], None],
+        lost: Callable[[Optional[Exception]], None],
+        relieved: Callable[[], None],
+    ) -> None:
+        self._reader = FrameReader(deliver)
+        self._lost = lost
+        self._relieved = relieved
+        self.congested = False
+        self._transport: Optional[asyncio.Transport] = None
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._out: List[bytes] = []
+        self._large = False
+        self._fault: Optional[Exception] = None
+
+    def send(self, kind: int, call_id: int, value: Any) -> int:
+        """Queue one frame; returns the size of its payload in bytes. Raises FrameError when that is too large."""
+        if type(value) is bytes and len(value) >= _UNCOPIED:
+            return self._send_bytes(kind, call_id, value)
+        payload = encode(value)
+        size = len(payload)
+        self._queue(pack_header(kind, call_id, size))
+        self._out.append(payload)
+        return size
+
+    def _send_bytes(self, kind: int, call_id: int, value: bytes) -> int:
+        head = bytes_head(len(value))
+        size = len(head) + len(value)
+        self._queue(pack_header(kind, call_id, size) + head)
+        self._out.append(value)
+        self._large = True
+        return size
+
+    def _queue(self, head: bytes) -> None:
+        if not self._out and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        self._out.append(head)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        large, self._large = self._large, False
+        if not out or self._transport is None or self._transport.is_closing():
+            return
+        if large:
+            self._transport.writelines(out)
+        else:
+            self._transport.write(b"".join(out))
+
+    def close(self) -> None:
+        """Write what is queued, then end the connection."""
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, fault: Optional[Exception] = None) -> None:
+        """End the connection at once; ``lost`` gets ``fault``."""
+        self._fault = self._fault or fault
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
+        self._loop = asyncio.get_running_loop()
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        if self._out:
+            self._loop.call_soon(self._flush)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._fault is not None:
+            return
+        try:
+            self._reader.feed(data)
+        except (FrameError, ValueError, TypeError, RecursionError) as error:
+            self.abort(error)
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self.congested = True
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self.congested = False
+        self._relieved()
+
+    def connection_lost(self, exc: Optional[Exception]) -> None:
+        """See asyncio.Protocol."""
+        self._out.clear()
+        self._lost(self._fault or exc)
