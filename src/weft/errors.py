@@ -112,7 +112,11 @@ class Overloaded(WeftError):
 
 
 class Unavailable(WeftError):
-    """The plugin is starting, stopped, failed or disabled."""
+    """The plugin is starting, stopped, failed or disabled. ``retry_after``: seconds until asking again may help."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class PluginError(WeftError):

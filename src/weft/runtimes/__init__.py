@@ -1,0 +1,1 @@
+"""Where a plugin's code runs: one folder per runtime."""

@@ -1,0 +1,198 @@
+"""The instances of one release: started together, watched, restarted when lost, drained and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from weft.engine.backoff import Backoff
+from weft.engine.release import Release
+from weft.errors import DeadlineExceeded, DrainEnded, WeftError
+from weft.lifecycle import INSTANCE
+from weft.lifecycle.table import Machine
+from weft.runtimes.launch import Facts, Instance, Output, Runtime
+
+PING_EVERY = 5.0
+"""Seconds between signs of life that are asked of an instance."""
+HUNG_AFTER = 60.0
+"""Seconds without a sign of life after which an instance is ended and started again."""
+STOP_GRACE = 10.0
+"""Seconds that a plugin has to shut down once nothing is in flight."""
+
+
+class Member:
+    """One instance, with its state and age."""
+
+    def __init__(self, instance: Instance, release: int) -> None:
+        self.instance = instance
+        self.channel = instance.channel
+        self.release = release
+        self.started = time.time()
+        self._machine = Machine(INSTANCE)
+        self._machine.fire("ready")
+
+    @property
+    def state(self) -> str:
+        """See lifecycle.INSTANCE."""
+        return self._machine.state
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, where the runtime has processes."""
+        return self.instance.pid
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return self.channel.in_flight
+
+    def enter(self, event: str) -> None:
+        """Take a transition, where the table has it: an instance may end in any state."""
+        if self._machine.allows(event):
+            self._machine.fire(event)
+
+
+class Crew:
+    """All instances of one release. ``changed(crew)`` is told when ``live`` has changed; ``report(kind, message)`` of events."""
+
+    def __init__(
+        self,
+        release: Release,
+        runtime: Runtime,
+        output: Output,
+        *,
+        changed: Callable[[Crew], None],
+        report: Callable[[str, str], None],
+    ) -> None:
+        self.release = release
+        self.live: tuple[Member, ...] = ()
+        self.gave_up = False
+        self.restarts = 0
+        self._runtime = runtime
+        self._output = output
+        self._changed = changed
+        self._report = report
+        self._watchers: list[asyncio.Task[None]] = []
+        self._cut = asyncio.Event()
+
+    @property
+    def wanted(self) -> int:
+        """How many instances there should be."""
+        return self.release.manifest.instances
+
+    @property
+    def facts(self) -> Facts:
+        """What the instances say of themselves; they are of one release and say the same."""
+        return self.live[0].instance.facts
+
+    async def start(self) -> None:
+        """Start every instance. Raises the first failure, with nothing left behind."""
+        starts = [asyncio.create_task(self._start_one()) for _ in range(self.wanted)]
+        try:
+            self.live = tuple(await asyncio.gather(*starts))
+        except BaseException:
+            for task in starts:
+                task.cancel()
+            started = await asyncio.gather(*starts, return_exceptions=True)
+            await self._stop([each for each in started if isinstance(each, Member)])
+            raise
+        self._watchers = [asyncio.create_task(self._watch(member)) for member in self.live]
+
+    async def _start_one(self) -> Member:
+        return Member(await self._runtime.start(self.release.launch(), self._output), self.release.number)
+
+    async def retire(self) -> None:
+        """Let the calls in flight finish within ``limits.drain``, end what is left, and stop every instance."""
+        members = self.live
+        self._unwatch()
+        for member in members:
+            member.enter("drain")
+        await self._drain(members)
+        error = DrainEnded(
+            f"{self.release.label} was replaced or stopped, and limits.drain ran out",
+            plugin=self.release.manifest.name,
+            version=self.release.manifest.version,
+        )
+        for member in members:
+            member.instance.fail(error)
+        await self._stop(members)
+
+    async def _drain(self, members: tuple[Member, ...]) -> None:
+        idle = asyncio.gather(*(member.instance.drained() for member in members))
+        cut = asyncio.ensure_future(self._cut.wait())
+        await asyncio.wait({idle, cut}, timeout=self.release.manifest.limits.drain, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (idle, cut):
+            waiting.cancel()
+        await asyncio.gather(idle, cut, return_exceptions=True)
+
+    def cut(self) -> None:
+        """End the drain now."""
+        self._cut.set()
+
+    async def stop(self) -> None:
+        """Stop every instance without waiting for calls."""
+        self._unwatch()
+        await self._stop(self.live)
+
+    def _unwatch(self) -> None:
+        for watcher in self._watchers:
+            watcher.cancel()
+
+    async def _stop(self, members: tuple[Member, ...] | list[Member]) -> None:
+        for member in members:
+            member.enter("stop")
+        await asyncio.gather(*(member.instance.stop(STOP_GRACE) for member in members))
+        for member in members:
+            member.enter("end")
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+
+    # Supervision: one task for each place in the crew.
+
+    async def _watch(self, member: Member | None) -> None:
+        backoff = Backoff()
+        while member is not None:
+            how = await self._until_end(member)
+            member.enter("end")
+            self.live = tuple(each for each in self.live if each is not member)
+            self._report("lost", f"an instance {how}")
+            self._changed(self)
+            member = await self._replace(backoff, time.time() - member.started)
+
+    async def _until_end(self, member: Member) -> str:
+        pings = asyncio.create_task(self._ping(member))
+        try:
+            return await member.instance.ended()
+        finally:
+            pings.cancel()
+
+    async def _ping(self, member: Member) -> None:
+        """Ends an instance that gives no sign of life."""
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            try:
+                await member.instance.ping(HUNG_AFTER)
+            except DeadlineExceeded as error:
+                self._report("hung", str(error))
+                await member.instance.stop(0.1)
+            except WeftError:
+                return  # it has ended, which its watcher sees
+
+    async def _replace(self, backoff: Backoff, lived: float) -> Member | None:
+        while (delay := backoff.lost(lived)) is not None:
+            await asyncio.sleep(delay)
+            try:
+                member = await self._start_one()
+            except WeftError as error:
+                self._report("start_failed", str(error))
+                lived = 0.0
+                continue
+            self.restarts += 1
+            self.live = (*self.live, member)
+            self._report("restarted", "an instance was started again")
+            self._changed(self)
+            return member
+        self.gave_up = True
+        self._report("gave_up", "an instance was lost too often: deploy another release, or `weft restart` it")
+        self._changed(self)
+        return None

@@ -1,0 +1,126 @@
+"""A plugin as its callers and operators see it: the same object over every upgrade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from weft.calls.channel import Channel
+from weft.engine.crew import Crew, Member
+from weft.engine.release import Release
+from weft.errors import Unavailable
+from weft.lifecycle import PLUGIN
+from weft.lifecycle.table import Machine
+from weft.manifest.model import Manifest
+
+
+class Plugin:
+    """A live handle. It changes only by the engine's hand."""
+
+    def __init__(self, release: Release, report: Callable[[str, str], None]) -> None:
+        self.name = release.manifest.name
+        self.release = release
+        self.call_timeout = release.manifest.limits.call
+        self._report = report
+        self._machine = Machine(PLUGIN)
+        self._crew: Crew | None = None
+        self._live: tuple[Member, ...] = ()
+        self._draining: tuple[Crew, ...] = ()
+        self._restarts = 0
+
+    @property
+    def version(self) -> str:
+        """The version that answers new calls."""
+        return self.release.manifest.version
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the release that answers new calls."""
+        return self.release.manifest
+
+    @property
+    def state(self) -> str:
+        """See lifecycle.PLUGIN."""
+        return self._machine.state
+
+    @property
+    def instances(self) -> tuple[Member, ...]:
+        """The instances that answer new calls."""
+        return self._live
+
+    @property
+    def draining(self) -> tuple[Member, ...]:
+        """Instances of earlier releases that finish what they began."""
+        return tuple(member for crew in self._draining for member in crew.live)
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Contracts, as ``name@major``; () while nothing runs."""
+        return self._crew.facts.provides if self._crew is not None and self._live else ()
+
+    def pick(self) -> Channel:
+        """The channel of the instance with the fewest calls in flight. Raises Unavailable when none is live."""
+        live = self._live
+        if len(live) == 1:
+            return live[0].channel
+        if live:
+            return min(live, key=_in_flight).channel
+        raise Unavailable(f"plugin {self.name} is {self.state}", retry_after=1.0 if self.state != "failed" else 30.0)
+
+    def stats(self) -> Mapping[str, Any]:
+        """``in_flight``, ``restarts``, and ``memory`` (bytes) and ``cpu`` (seconds) of the live instances."""
+        usages = [member.instance.usage() for member in self._live]
+        return {
+            "in_flight": sum(member.in_flight for member in self._live),
+            "restarts": self._restarts + (self._crew.restarts if self._crew else 0),
+            "memory": sum(usage.get("memory", 0.0) for usage in usages),
+            "cpu": sum(usage.get("cpu", 0.0) for usage in usages),
+        }
+
+    # The engine's hand.
+
+    def enter(self, event: str) -> None:
+        """Take a transition of lifecycle.PLUGIN."""
+        self._machine.fire(event)
+
+    def replace(self, crew: Crew) -> Crew | None:
+        """From now on ``crew`` answers; returns the one that did."""
+        self.enter("ready" if self.state == "starting" else "replace")
+        old, self._crew = self._crew, crew
+        self.release, self._live = crew.release, crew.live
+        self.call_timeout = crew.release.manifest.limits.call
+        if old is not None:
+            self._restarts += old.restarts
+        return old
+
+    def withdraw(self) -> Crew | None:
+        """From now on nothing answers; returns the crew that did."""
+        self.enter("stop")
+        old, self._crew, self._live = self._crew, None, ()
+        return old
+
+    def crew_changed(self, crew: Crew) -> None:
+        """An instance of ``crew`` was lost, restored, or given up."""
+        if crew is not self._crew:
+            return
+        before, self._live = len(self._live), crew.live
+        if crew.gave_up and not crew.live:
+            self.enter("give_up")
+        elif len(crew.live) < before:
+            self.enter("lose_some" if crew.live else "lose_all")
+        elif len(crew.live) > before:
+            self.enter("restore" if len(crew.live) == crew.wanted else "restore_some")
+
+    def begin_drain(self, crew: Crew, most: int) -> None:
+        """``crew`` drains; past ``most`` of them the oldest is ended first."""
+        self._draining = (*self._draining, crew)
+        for oldest in self._draining[:-most]:
+            oldest.cut()
+
+    def end_drain(self, crew: Crew) -> None:
+        """``crew`` has drained and stopped."""
+        self._draining = tuple(each for each in self._draining if each is not crew)
+
+
+def _in_flight(member: Member) -> int:
+    return member.channel.in_flight

@@ -1,0 +1,80 @@
+"""What every runtime starts from, and what it gives: a launch in, an instance out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from weft.calls.channel import Channel
+from weft.errors import WeftError
+from weft.manifest.model import Limits
+from weft.types import OutputLine
+
+Output = Callable[[OutputLine], None]
+"""Told each line that an instance prints. Must not block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Everything that a runtime needs to start one instance."""
+
+    name: str
+    version: str
+    folder: Path
+    entry: str | None
+    provides: tuple[str, ...]
+    limits: Limits
+    interpreter: tuple[str, ...]
+    """The interpreter and its flags."""
+    helpers: Path | None
+    data_dir: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The deployment's own environment variables."""
+    passed: tuple[str, ...] = ()
+    """Names of the host's environment variables that are passed through."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an instance says of itself once it has started."""
+
+    entry: str
+    provides: tuple[str, ...]
+    kind: str
+    own_name: str
+
+
+class Instance(Protocol):
+    """One running copy of a release."""
+
+    channel: Channel
+    pid: int | None
+    facts: Facts
+
+    async def ended(self) -> str:
+        """Wait for its end, asked for or not; returns how it ended, in words."""
+
+    async def drained(self) -> None:
+        """Wait until no call is in flight."""
+
+    def fail(self, error: WeftError) -> None:
+        """End the calls in flight with ``error``."""
+
+    async def ping(self, timeout: float) -> None:
+        """Ask for a sign of life. Raises DeadlineExceeded after ``timeout`` seconds."""
+
+    async def stop(self, grace: float) -> None:
+        """Let it shut down within ``grace`` seconds, then end it for certain. Safe to call twice."""
+
+    def usage(self) -> Mapping[str, float]:
+        """``memory`` (bytes) and ``cpu`` (seconds so far), as far as the machine tells."""
+
+
+class Runtime(Protocol):
+    """Starts instances."""
+
+    async def start(self, launch: Launch, output: Output) -> Instance:
+        """Start one instance; returns when it is ready. Raises StartFailed, and leaves nothing behind."""

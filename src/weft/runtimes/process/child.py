@@ -1,0 +1,107 @@
+"""The child process itself: its pipes, its end, and the end of everything that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from weft.runtimes.launch import Output
+from weft.runtimes.process.output import OutputReader
+
+
+class Child(asyncio.SubprocessProtocol):
+    """One process, leader of its own group. ``exited`` is a future of its return code (negative: the signal)."""
+
+    def __init__(self, output: Output) -> None:
+        self._readers = {1: OutputReader("stdout", output), 2: OutputReader("stderr", output)}
+        self._transport: asyncio.SubprocessTransport | None = None
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def spawn(
+        cls, argv: tuple[str, ...], *, folder: Path, variables: dict[str, str], wire: int, output: Output
+    ) -> Child:
+        """Start ``argv`` in ``folder``, with the descriptor ``wire`` and nothing else of the host's open."""
+        child = cls(output)
+        options: dict[str, Any] = {
+            "stdin": asyncio.subprocess.DEVNULL,
+            "stdout": asyncio.subprocess.PIPE,
+            "stderr": asyncio.subprocess.PIPE,
+            "cwd": str(folder),
+            "env": variables,
+            "pass_fds": (wire,),
+            "start_new_session": True,
+        }
+        await asyncio.get_running_loop().subprocess_exec(lambda: child, *argv, **options)
+        return child
+
+    @property
+    def pid(self) -> int:
+        """The process's id; it names the process only until it has ended."""
+        assert self._transport is not None
+        return self._transport.get_pid()
+
+    @property
+    def tail(self) -> str:
+        """The last lines that it wrote to stderr."""
+        return "\n".join(self._readers[2].tail)
+
+    def kill(self) -> None:
+        """End the process and its group at once."""
+        if not self.exited.done():
+            _kill_group(self.pid)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.SubprocessProtocol."""
+        self._transport = transport  # type: ignore[assignment] # uvloop's is none by class
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """See asyncio.SubprocessProtocol."""
+        self._readers[fd].feed(data)
+
+    def pipe_connection_lost(self, fd: int, _error: Exception | None) -> None:
+        """See asyncio.SubprocessProtocol."""
+        if fd in self._readers:
+            self._readers[fd].close()
+
+    def process_exited(self) -> None:
+        """See asyncio.SubprocessProtocol. What the process left in its group is ended with it."""
+        assert self._transport is not None
+        if not _exists(self.pid):
+            _kill_group(self.pid)
+        code = self._transport.get_returncode()
+        if not self.exited.done():
+            self.exited.set_result(-1 if code is None else code)
+        # A process that escaped the group may hold the pipes open for ever: nobody waits for it.
+        asyncio.get_running_loop().call_later(1.0, self._transport.close)
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def _exists(pid: int) -> bool:
+    # A pid is not given out again while a group of that number lives: if it exists now, it is somebody else's.
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return  # nobody is left in it

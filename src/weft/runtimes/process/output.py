@@ -1,0 +1,92 @@
+"""What a plugin prints: bytes in, lines with level and time out, however much it prints."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+
+from weft.runtimes.launch import Output
+from weft.sdk.output import MARK
+from weft.types import LEVELS, OutputLine
+
+MAX_LINE = 8 * 1024
+"""Bytes of a line; the rest of a longer one is cut off."""
+BURST = 4 * 1024 * 1024
+"""Bytes that may come at once."""
+RATE = 1024 * 1024
+"""Bytes per second that are kept in the long run; what is more is dropped, and said."""
+TAIL = 60
+"""Lines remembered to show when the plugin fails."""
+
+_PREFIX = re.compile(r"\W{0,2}(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b", re.IGNORECASE)
+_NAMES = {"WARN": "warning", "CRITICAL": "error", "FATAL": "error"}
+
+
+def level_of(text: str, stream: str) -> tuple[str, str]:
+    """The level of a line and its text without the mark. Unmarked: by its prefix, else info."""
+    if stream == "stderr" and text.startswith(MARK):
+        level, _, rest = text[1:].partition(" ")
+        if level in LEVELS:
+            return level, rest
+    found = _PREFIX.match(text)
+    if found:
+        word = found[1].upper()
+        return _NAMES.get(word, word.lower()), text
+    return "info", text
+
+
+class OutputReader:
+    """One stream of one process. ``feed`` cuts it into lines; what comes too fast is dropped and counted."""
+
+    def __init__(self, stream: str, output: Output, clock: Callable[[], float] = time.time) -> None:
+        self._stream = stream
+        self._output = output
+        self._clock = clock
+        self._rest = b""
+        self._allowance = float(BURST)
+        self._filled_at = clock()
+        self._dropped = 0
+        self.tail: deque[str] = deque(maxlen=TAIL)
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        now = self._clock()
+        if not self._admit(len(data), now):
+            return
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[:MAX_LINE]
+        for line in lines:
+            self._emit(line, now)
+
+    def close(self) -> None:
+        """The stream ended: what is left is a line."""
+        now = self._clock()
+        self._tell_dropped(now)
+        if self._rest:
+            self._emit(self._rest, now)
+            self._rest = b""
+
+    def _admit(self, size: int, now: float) -> bool:
+        self._allowance = min(BURST, self._allowance + max(0.0, now - self._filled_at) * RATE)
+        self._filled_at = now
+        if self._allowance < size:
+            self._dropped += size + len(self._rest)
+            self._rest = b""
+            return False
+        self._allowance -= size
+        self._tell_dropped(now)
+        return True
+
+    def _tell_dropped(self, now: float) -> None:
+        if self._dropped:
+            text = f"… {self._dropped} bytes of {self._stream} were dropped: more than {RATE} bytes per second …"
+            self._dropped = 0
+            self._output(OutputLine(now, "warning", text, self._stream))
+
+    def _emit(self, line: bytes, now: float) -> None:
+        decoded = line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r")
+        level, text = level_of(decoded, self._stream)
+        self.tail.append(text)
+        self._output(OutputLine(now, level, text, self._stream))

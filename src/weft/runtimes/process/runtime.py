@@ -1,0 +1,200 @@
+"""The process runtime: a socket pair, a child on its other end, hello, start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weft.calls.faults import Faults
+from weft.calls.wired import WiredChannel
+from weft.errors import DeadlineExceeded, InstanceLost, PluginError, ProtocolError, StartFailed, WeftError
+from weft.runtimes.launch import Facts, Launch, Output
+from weft.runtimes.process.child import Child, describe_exit
+from weft.runtimes.process.usage import process_usage
+from weft.runtimes.process.variables import make_folders, process_variables
+
+logger = logging.getLogger("weft.runtimes.process")
+
+_WEFT = Path(__file__).resolve().parents[2]
+_BOOTSTRAP = _WEFT / "sdk" / "bootstrap.py"
+_LAST_WORDS = 0.05
+"""Seconds in which what an ended process wrote is still read."""
+_EXIT_GRACE = 2.0
+"""Seconds that a process has to end once its plugin has stopped."""
+
+
+class ProcessRuntime:
+    """See runtimes.launch.Runtime."""
+
+    async def start(self, launch: Launch, output: Output) -> ProcessInstance:
+        """See runtimes.launch.Runtime. ``limits.startup`` bounds it all."""
+        await asyncio.to_thread(make_folders, launch.data_dir)
+        instance = ProcessInstance(launch)
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(launch.limits.startup):
+                await instance.launch(output)
+        except TimeoutError:
+            waited = time.monotonic() - began
+            raise instance.start_failed(f"was not ready within {waited:.1f} s (limits.startup)") from None
+        finally:
+            if not instance.ready:
+                await instance.kill()
+        return instance
+
+
+class ProcessInstance:
+    """See runtimes.launch.Instance."""
+
+    pid: int
+    facts: Facts
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._faults = Faults(launch.name, launch.version)
+        self._child: Child | None = None
+        self._stopping = asyncio.Lock()
+        self._fault: Exception | None = None
+        self.ready = False
+        self.channel = WiredChannel(
+            {}, self._faults, first_id=1, on_fault=self._report, on_lost=self._on_lost
+        )
+
+    async def launch(self, output: Output) -> None:
+        """Start the process and the plugin in it. Raises StartFailed."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: self.channel.connection, sock=ours)
+            self._child = await self._spawn(theirs.fileno(), output)
+        self.pid = self._child.pid
+        # A child of the plugin's may hold the wire open after its end; what the plugin wrote last is still read.
+        self._child.exited.add_done_callback(lambda _: loop.call_later(_LAST_WORDS, self.channel.abort))
+        try:
+            await self.channel.greet(self._launch.limits.startup)
+            answer = await self.channel.call("weft.start", [self._settings()])
+            self.facts = _facts(answer)
+        except (InstanceLost, DeadlineExceeded) as error:
+            raise await self._lost_at_start(error) from error
+        except PluginError as error:
+            raise self._refused(error) from error
+        self.ready = True
+
+    async def _spawn(self, wire: int, output: Output) -> Child:
+        launch = self._launch
+        argv = (*launch.interpreter, "-u", "-B", str(_BOOTSTRAP), str(wire), str(_WEFT.parent))
+        argv += (str(launch.helpers),) if launch.helpers else ()
+        variables = process_variables(os.environ, launch.data_dir, launch.passed, launch.variables)
+        try:
+            return await Child.spawn(argv, folder=launch.folder, variables=variables, wire=wire, output=output)
+        except OSError as error:
+            raise self.start_failed(f"{argv[0]} cannot be run: {error}") from error
+
+    def _settings(self) -> dict[str, Any]:
+        launch = self._launch
+        return {
+            "name": launch.name,
+            "version": launch.version,
+            "folder": str(launch.folder),
+            "entry": launch.entry,
+            "provides": list(launch.provides),
+            "config": dict(launch.config),
+            "data_dir": str(launch.data_dir),
+            "threads": launch.limits.threads,
+        }
+
+    async def _lost_at_start(self, error: WeftError) -> StartFailed:
+        assert self._child is not None
+        if isinstance(error, DeadlineExceeded):
+            return self.start_failed(str(error))
+        code = await self._exit_code()
+        how = "closed its wire" if code is None else describe_exit(code)
+        return self.start_failed(f"{how} before it was ready")
+
+    async def _exit_code(self) -> int | None:
+        assert self._child is not None
+        try:
+            code = await asyncio.wait_for(asyncio.shield(self._child.exited), _EXIT_GRACE)
+        except TimeoutError:
+            return None
+        await asyncio.sleep(_LAST_WORDS)
+        return code
+
+    def _refused(self, error: PluginError) -> StartFailed:
+        return StartFailed(
+            error.message, type_name=error.type_name, traceback=error.traceback, **self._faults.plugin
+        )
+
+    def start_failed(self, message: str) -> StartFailed:
+        """The error of a start that came to nothing, with what the process wrote."""
+        tail = self._child.tail if self._child is not None else ""
+        return StartFailed(message, traceback=tail, **self._faults.plugin)
+
+    def _report(self, error: BaseException) -> None:
+        logger.error("%s: an exception in a callback", self._faults.who, exc_info=error)
+
+    def _on_lost(self, error: Exception | None) -> None:
+        # A plugin that broke the protocol, or closed its end, can serve nobody: its process ends with the wire.
+        self._fault = error if isinstance(error, ProtocolError) else None
+        if self._child is not None and (self._fault is not None or not self._stopping.locked()):
+            self._child.kill()
+
+    # See runtimes.launch.Instance.
+
+    async def ended(self) -> str:
+        """See runtimes.launch.Instance."""
+        assert self._child is not None
+        code = await asyncio.shield(self._child.exited)
+        return str(self._fault) if self._fault is not None else describe_exit(code)
+
+    async def drained(self) -> None:
+        """See runtimes.launch.Instance."""
+        await self.channel.drained()
+
+    def fail(self, error: WeftError) -> None:
+        """See runtimes.launch.Instance."""
+        self.channel.fail(error)
+
+    async def ping(self, timeout: float) -> None:
+        """See runtimes.launch.Instance."""
+        await self.channel.ping(timeout)
+
+    async def stop(self, grace: float) -> None:
+        """See runtimes.launch.Instance."""
+        async with self._stopping:
+            if self._child is None or self._child.exited.done():
+                return
+            try:
+                await self.channel.call("weft.stop", timeout=grace)
+                await asyncio.wait_for(asyncio.shield(self._child.exited), _EXIT_GRACE)
+            except (WeftError, TimeoutError) as error:
+                logger.info("%s did not stop by itself: %s", self._faults.who, error)
+            finally:
+                await self.kill()
+
+    async def kill(self) -> None:
+        """End the process at once, and wait for its end."""
+        if self._child is not None:
+            self._child.kill()
+            await asyncio.shield(self._child.exited)
+        await self.channel.close()
+
+    def usage(self) -> Mapping[str, float]:
+        """See runtimes.launch.Instance."""
+        assert self._child is not None
+        return {} if self._child.exited.done() else process_usage(self.pid)
+
+
+def _facts(answer: Any) -> Facts:
+    try:
+        provides = tuple(str(each) for each in answer["provides"])
+        return Facts(str(answer["entry"]), provides, str(answer["kind"]), str(answer["name"]))
+    except (TypeError, KeyError) as error:
+        raise ProtocolError(f"answered the start with {answer!r}") from error

@@ -1,0 +1,34 @@
+"""The environment variables of a plugin's process: few, and none of the host's that nobody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What makes programs and text work at all; no secrets live in these."""
+
+_FOLDERS = {
+    "TMPDIR": "tmp",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+}
+
+
+def process_variables(
+    host: Mapping[str, str], data_dir: Path, passed: tuple[str, ...], own: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables of a process whose data folder is ``data_dir``: ``passed`` of the host's, then the deployment's own."""
+    variables = {name: host[name] for name in (*_INHERITED, *passed) if name in host}
+    variables.update({name: str(data_dir / folder) for name, folder in _FOLDERS.items()})
+    variables.update(own)
+    return {**variables, "HOME": str(data_dir), "WEFT_DATA_DIR": str(data_dir)}
+
+
+def make_folders(data_dir: Path) -> None:
+    """Make the data folder and what the variables point at, for its owner only."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in _FOLDERS.values():
+        (data_dir / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
