@@ -7,7 +7,7 @@ Sizes are bytes, times seconds.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -56,6 +56,55 @@ class ManagementSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Largest archive that can be uploaded."""
 
 
+class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[policy]``: the most that a plugin that arrives (deploy, upload, RPC, URL) may have without a grant.
+
+    The names are those of ``weft deploy --allow KEY=VALUE`` too.
+    """
+
+    runtimes: tuple[str, ...] = ("process", "executable", "wasm")
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    network: Literal["none", "loopback", "outbound"] = "outbound"
+    env: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    manage: bool = False
+    memory: int = 512 * 1024 * 1024
+    cpu: float | None = None
+    """Cores; None: no limit."""
+    processes: int = 64
+    threads: int = 16
+    open_files: int = 1024
+    startup: float = 30.0
+    call: float = 30.0
+    drain: float = 30.0
+    instances: int = 8
+
+
+class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[plugins.NAME]``: what the operator says of one plugin."""
+
+    file: Path | None = None
+    """Where it is (a plugin in any form): loaded with the PATHs of ``weft serve``. None: it is deployed."""
+    domains: tuple[str, ...] | None = None
+    allow: tuple[str, ...] = ()
+    """What it may have beyond ``[policy]``, as ``KEY=VALUE``."""
+    config: dict[str, Any] = {}
+    env: dict[str, str] = {}
+
+
+class Preload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One plugin, or folder of plugins, that is loaded first and that no client can replace or remove.
+
+    GLoom's ``[[plugins]]`` and ``PRELOADED_PLUGINS`` are lists of these.
+    """
+
+    file: Path
+    name: str | None = None
+    domains: tuple[str, ...] | None = None
+
+
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The server's settings: the top level of ``weft.toml``."""
 
@@ -72,3 +121,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Output kept on disk per plugin; the oldest goes first."""
     http: HttpSettings = HttpSettings()
     management: ManagementSettings = ManagementSettings()
+    policy: PolicySettings = PolicySettings()
+    plugins: dict[str, PluginSettings] = {}
+    preload: tuple[Preload, ...] = ()
+    """Written ``[[plugins]]`` in the file."""
