@@ -1,0 +1,149 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from weft.errors import UsageError
+from weft.server.configuration import default_state, read_settings, setting_names
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text="", environ=None, **flags):
+        file = tmp_path / "weft.toml"
+        file.write_text(text)
+        return read_settings(file, {"HOME": "/home/me", **(environ or {})}, flags)
+
+    return read
+
+
+def test_the_defaults_need_no_file():
+    found = read_settings(None, {"HOME": "/home/me"}, {})
+    assert (found.host, found.port, found.rpc_port, found.log_level) == ("127.0.0.1", 3000, 7143, "info")
+    assert found.state == Path("/home/me/.local/share/weft")
+    assert found.management.domains == ("localhost",)
+
+
+def test_flags_beat_the_environment_which_beats_the_file(read):
+    text = 'host = "file"\nport = 1\nrpc_port = 1'
+    found = read(text, {"WEFT_PORT": "2", "WEFT_RPC_PORT": "2"}, rpc_port=3, strict=None)
+    assert (found.host, found.port, found.rpc_port, found.strict) == ("file", 2, 3, False)
+
+
+def test_tables_sizes_and_times(read):
+    found = read('log_bytes = "1MiB"\n[http]\nmax_body_bytes = "2GiB"\nheader_timeout = "500ms"\nkeep_alive_timeout = 5')
+    assert found.log_bytes == 1024**2
+    assert (found.http.max_body_bytes, found.http.header_timeout, found.http.keep_alive_timeout) == (2 * 1024**3, 0.5, 5.0)
+
+
+def test_the_environment_reaches_every_setting(read):
+    environ = {
+        "WEFT_HTTP_MAX_HEADERS": "7",
+        "WEFT_HTTP_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+        "WEFT_HTTP_ACCESS_LOG": "false",
+        "WEFT_HTTP_BODY_TIMEOUT": "5",
+        "WEFT_MANAGEMENT_DOMAINS": "manage.example.org",
+        "WEFT_POLICY_MEMORY": "1GiB",
+        "WEFT_POLICY_CPU": "1.5",
+    }
+    found = read("", environ)
+    assert found.http.max_headers == 7
+    assert found.http.trusted_proxies == ("10.0.0.0/8", "::1")
+    assert found.http.access_log is False
+    assert found.http.body_timeout == 5.0
+    assert found.management.domains == ("manage.example.org",)
+    assert (found.policy.memory, found.policy.cpu) == (1024**3, 1.5)
+
+
+def test_every_problem_is_reported_at_once(read):
+    text = 'prot = 1\nlog_level = "loud"\n[http]\nmax_header = 3\nheader_timeout = "soon"\n[policy]\nmemory = true\n'
+    with pytest.raises(UsageError) as caught:
+        read(text, {"WEFT_PORT": "many", "WEFT_HTTP_MAX_HEADRES": "3"}, rpc_port="x")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 8, lines
+    said = "\n".join(lines)
+    assert "weft.toml: prot: unknown key (did you mean 'port'?)" in said
+    assert "weft.toml: http.max_header: unknown key (did you mean" in said
+    assert "WEFT_PORT: " in said
+    assert "--rpc-port: " in said
+    assert "WEFT_HTTP_MAX_HEADRES: no such setting (did you mean 'WEFT_HTTP_MAX_HEADERS'?)" in said
+
+
+def test_variables_of_others_are_left_alone(read):
+    assert read("", {"WEFT_TOKEN": "x", "WEFT_SOMETHING_ELSE_ENTIRELY": "y"}).port == 3000
+
+
+def test_plugins_by_name(read, tmp_path):
+    text = '[plugins.shop]\nfile = "shop"\ndomains = ["Shop.Example.org"]\nallow = ["read=/srv"]\n[plugins.shop.config]\na = 1\n'
+    shop = read(text).plugins["shop"]
+    assert shop.file == tmp_path / "shop"
+    assert shop.domains == ("shop.example.org",)
+    assert (shop.allow, shop.config) == (("read=/srv",), {"a": 1})
+
+
+def test_a_grant_in_the_file_is_checked(read):
+    with pytest.raises(UsageError, match=r"plugins\.shop\.allow: .*did you mean 'read'"):
+        read('[plugins.shop]\nallow = ["reed=/srv"]')
+
+
+def test_glooms_plugins_table(read, tmp_path):
+    text = 'pluginDir = "plugs"\nenableChroot = true\n[[plugins]]\nfile = "a.py"\nname = "a"\ndomains = ["a.example.org"]\n'
+    (entry,) = read(text).preload
+    assert (entry.file, entry.name, entry.domains) == (tmp_path / "plugs" / "a.py", "a", ("a.example.org",))
+
+
+def test_glooms_environment(read, tmp_path):
+    entries = [
+        {"file": str(tmp_path / "a.py"), "name": "a", "domains": ["a.localhost"]},
+        {"name": "GLoomI", "domains": ["admin.localhost"]},
+    ]
+    found = read("", {"PRELOADED_PLUGINS": json.dumps(entries), "DEBUG": "true", "GLOOM_DIR": "/srv/gloom"})
+    assert [entry.name for entry in found.preload] == ["a"]
+    assert found.management.domains == ("admin.localhost",)
+    assert (found.log_level, found.state) == ("debug", Path("/srv/gloom"))
+
+
+@pytest.mark.parametrize("text", ["{", '{"file": "a"}', '[{"name": "a"}]', '[{"file": 3}]', "[7]", '[{"file": "a", "domain": "b"}]'])
+def test_a_bad_list_of_preloaded_plugins_is_named(read, text):
+    with pytest.raises(UsageError, match="PRELOADED_PLUGINS"):
+        read("", {"PRELOADED_PLUGINS": text})
+
+
+@pytest.mark.parametrize("text", ["port = ", "http = 3", "[plugins]\nshop = 3", "preload = []", "plugins = 3", "state = 7"])
+def test_a_bad_file_is_named(read, text):
+    with pytest.raises(UsageError, match=r"weft\.toml: "):
+        read(text)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"missing\.toml: cannot be read"):
+        read_settings(tmp_path / "missing.toml", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("environ", "state"),
+    [
+        ({"WEFT_STATE": "/a", "GLOOM_DIR": "/b", "XDG_DATA_HOME": "/c"}, "/a"),
+        ({"GLOOM_DIR": "/b", "XDG_DATA_HOME": "/c"}, "/b"),
+        ({"XDG_DATA_HOME": "/c"}, "/c/weft"),
+        ({"HOME": "/home/me"}, "/home/me/.local/share/weft"),
+    ],
+)
+def test_where_the_state_is(environ, state):
+    assert default_state(environ) == Path(state)
+
+
+def test_every_setting_has_a_variable():
+    names = set(setting_names())
+    assert {"port", "state", "http.max_headers", "management.domains", "policy.memory"} <= names
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(["WEFT_PORT", "WEFT_HTTP_MAX_BODY_BYTES", "DEBUG", "PRELOADED_PLUGINS", "WEFT_STATE"]), st.text()))
+def test_any_environment_gives_settings_or_a_usage_error(environ):
+    try:
+        read_settings(None, environ, {})
+    except UsageError as error:
+        assert str(error)
