@@ -75,6 +75,9 @@ class Router:
             self._seen[host] = service
         return service
 
+    def __len__(self) -> int:
+        return len(self._routes)
+
     def assign(self, name: str, service: Service, domains: Iterable[str]) -> None:
         """Serve exactly ``domains`` by ``service`` under the plugin's ``name``, at once.
 
