@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+INSTALL = $(UV) pip install --python $(BIN)/python
 SOURCES := src tests tools benchmarks
 # Commands that change nothing when they are repeated leave a stamp here.
 STAMPS := $(VENV)/.stamps
@@ -62,13 +62,13 @@ $(STAMPS)/uv: requirements/uv.txt tools/find-python
 # Weft itself is installed in place, so that an edit is seen by the next start.
 $(STAMPS)/server: $(STAMPS)/uv requirements/server.txt requirements/build.txt pyproject.toml
 	@echo "weft: installing what the server needs"
-	@$(INSTALL) --require-hashes -r requirements/server.txt -r requirements/build.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes -r requirements/server.txt -r requirements/build.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt
 	@echo "weft: installing what the tests need"
-	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # The peers and the documentation's tool have environments of their own: nothing of theirs is ever beside Weft.

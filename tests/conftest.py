@@ -172,7 +172,7 @@ StartServer = Callable[..., WeftServer]
 
 @pytest.fixture
 def weft_server(tmp_path: Path) -> Iterator[StartServer]:
-    """``weft_server(*paths, *options, state=…, env=…)``: starts ``weft serve`` on a free port and waits for ``ready``."""
+    """``weft_server(*paths, *options, state=…, env=…)``: ``weft serve`` on a free port, once it says ``ready``."""
     started: list[WeftServer] = []
 
     def start(
@@ -180,7 +180,7 @@ def weft_server(tmp_path: Path) -> Iterator[StartServer]:
     ) -> WeftServer:
         home = state or tmp_path / "state"
         output = tmp_path / f"serve-{len(started)}.log"
-        command = [sys.executable, "-m", "weft", "serve", *map(str, arguments)]
+        command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, arguments)]
         command += ["--port", "0", "--rpc-port", "0", "--state", str(home)]
         with output.open("w") as sink:
             process = subprocess.Popen(
