@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import traceback as tracebacks
 from typing import Any, Dict, Type
 
 from weft.errors import DeadlineExceeded, Overloaded, PluginError, ProtocolError, StartFailed, Unavailable, WeftError
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_NOT_THE_PLUGINS = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    os.path.dirname(os.path.abspath(importlib.__file__)),
+    "<frozen importlib",
+)
 _KINDS: Dict[str, Type[WeftError]] = {
     "deadline": DeadlineExceeded,
     "overloaded": Overloaded,
@@ -51,9 +55,11 @@ class Faults:
 
 def plugin_traceback(error: BaseException) -> str:
     """The traceback as text, without the frames of weft's own that led into the plugin."""
+    import traceback as tracebacks
+
     own = tracebacks.TracebackException.from_exception(error)
     walked = own.stack
-    while walked and walked[0].filename.startswith((_PACKAGE, "<frozen importlib")):
+    while walked and walked[0].filename.startswith(_NOT_THE_PLUGINS):
         del walked[0]
     return "".join(own.format())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
+import sys
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
@@ -224,7 +224,7 @@ class WiredChannel:
 
     async def greet(self, timeout: float) -> Mapping[str, Any]:
         """Exchange hellos; returns the other side's. Raises ProtocolError, DeadlineExceeded or InstanceLost."""
-        hello = {"wire": frames.VERSION, "python": platform.python_version(), "pid": os.getpid()}
+        hello = {"wire": frames.VERSION, "python": ".".join(map(str, sys.version_info[:3])), "pid": os.getpid()}
         self._hello = self._hello or asyncio.get_running_loop().create_future()
         self.connection.send(frames.HELLO, 0, hello)
         try:

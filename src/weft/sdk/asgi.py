@@ -11,7 +11,6 @@ from weft.contracts.web import REQUEST, WEBSOCKET
 from weft.sdk.lifespan import Lifespan
 from weft.sdk.request import RequestCycle
 from weft.sdk.scope import Message
-from weft.sdk.websocket import WebsocketCycle
 
 Application = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
@@ -44,6 +43,8 @@ class AsgiProvider:
         return self._begin(RequestCycle(request, reply, self._lifespan.state))
 
     def _websocket(self, request: Request, reply: Reply) -> Consumer:
+        from weft.sdk.websocket import WebsocketCycle  # most instances never see one
+
         return self._begin(WebsocketCycle(request, reply, self._lifespan.state))
 
     def _begin(self, cycle: Any) -> Consumer:

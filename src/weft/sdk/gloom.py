@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import parse_qs
 
 from weft.errors import StartFailed
+from weft.sdk.web import method_of
 
 Handler = Callable[["Request"], Any]
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
@@ -78,11 +79,6 @@ def _compile(pattern: str) -> "re.Pattern[str]":
         text += f"(?P<{found[1]}>{'.*' if found[2] else '[^/]+'})"
         position = found.end()
     return re.compile(text + re.escape(pattern[position:]))
-
-
-def method_of(plugin: Any, *names: str) -> Any:
-    """The first of the accepted spellings that the plugin has, or None."""
-    return next((getattr(plugin, name) for name in names if callable(getattr(plugin, name, None))), None)
 
 
 def application(entry: Any, threads: int) -> Any:

@@ -9,7 +9,6 @@ from weft.calls.channel import Methods
 from weft.errors import StartFailed
 from weft.sdk import web
 from weft.sdk.asgi import AsgiProvider
-from weft.sdk.gloom import method_of
 from weft.sdk.loader import load_entry
 
 
@@ -34,7 +33,7 @@ class HostedPlugin:
         self._provider = web.provide(entry, kind, self._settings["threads"])
         await self._provider.start()
         self.methods = self._provider.methods
-        name = method_of(entry, "name", "Name") if kind == "gloom" else None
+        name = web.method_of(entry, "name", "Name") if kind == "gloom" else None
         return {"entry": entry_name, "provides": ["web@1"], "kind": kind, "name": _own_name(name)}
 
     def _refuse_what_it_is_not(self) -> None:

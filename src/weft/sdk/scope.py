@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, Dict, List, MutableMapping
-from urllib.parse import unquote_to_bytes
 
 Message = MutableMapping[str, Any]
 
@@ -23,12 +22,18 @@ def build_scope(kind: str, target: bytes, headers: List[Any], connection: List[A
         "client": client and tuple(client),
         "scheme": scheme,
         "root_path": "",
-        "path": (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace"),
+        "path": _unquoted(path) if b"%" in path else path.decode("utf-8", "replace"),
         "raw_path": path,
         "query_string": query,
         "headers": headers,
         "state": state.copy(),
     }
+
+
+def _unquoted(path: bytes) -> str:
+    from urllib.parse import unquote_to_bytes  # an instance without such paths does without the module
+
+    return unquote_to_bytes(path).decode("utf-8", "replace")
 
 
 def format_head(headers: Any) -> bytes:

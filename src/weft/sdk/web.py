@@ -11,7 +11,7 @@ from weft.sdk.asgi import AsgiProvider
 
 def kind_of(entry: Any) -> Optional[str]:
     """``asgi``, ``wsgi`` or ``gloom``; None when the entry is no web application at all."""
-    if _has_any(entry, "register_routes", "RegisterRoutes"):
+    if method_of(entry, "register_routes", "RegisterRoutes"):
         return "gloom"
     if not callable(entry) or inspect.isclass(entry):
         return None
@@ -22,8 +22,9 @@ def kind_of(entry: Any) -> Optional[str]:
     return {2: "wsgi", 3: "asgi"}.get(required) if required is not None else None
 
 
-def _has_any(entry: Any, *names: str) -> bool:
-    return any(callable(getattr(entry, name, None)) for name in names)
+def method_of(plugin: Any, *names: str) -> Any:
+    """The first of the accepted spellings that the plugin has, or None."""
+    return next((getattr(plugin, name) for name in names if callable(getattr(plugin, name, None))), None)
 
 
 def _positional(entry: Any) -> Optional[int]:
