@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from asyncio import BaseTransport
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from weft.calls.channel import Channel
 
 _CREDENTIALS = struct.Struct("3i")
+
+
+def seconds_since_boot() -> float:
+    """Now, on the clock of the kernel's start times of processes."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -33,6 +39,8 @@ class Peer:
     uid: int | None = None
     tls: bool = False
     trusted_proxy: bool = False
+    accepted: float = field(default_factory=seconds_since_boot)
+    """A process that started later is not the one that connected, whatever its number."""
 
 
 class Management(Protocol):
