@@ -1,5 +1,21 @@
 """What a plugin says of itself: the model, one reader per form, the checks."""
 
+from weft.manifest.check import CheckReport, check
 from weft.manifest.model import Limits, Manifest, Order, Permissions, Provided, Requires
+from weft.manifest.reading import read_manifest
+from weft.manifest.sources import find_plugins, is_plugin, stored_source
 
-__all__ = ["Limits", "Manifest", "Order", "Permissions", "Provided", "Requires"]
+__all__ = [
+    "CheckReport",
+    "Limits",
+    "Manifest",
+    "Order",
+    "Permissions",
+    "Provided",
+    "Requires",
+    "check",
+    "find_plugins",
+    "is_plugin",
+    "read_manifest",
+    "stored_source",
+]

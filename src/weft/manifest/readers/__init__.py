@@ -1,0 +1,16 @@
+"""One reader per form of plugin. Another form is one more module here and one more row of the table."""
+
+from __future__ import annotations
+
+from weft.manifest.readers import archive, elsewhere, plugin_yaml, pyproject, single_file
+from weft.manifest.readers.reader import Reader
+
+READERS: tuple[Reader, ...] = (
+    single_file.READER,
+    archive.READER,
+    pyproject.READER,
+    plugin_yaml.READER,
+    *elsewhere.READERS,
+)
+
+__all__ = ["READERS", "Reader"]
