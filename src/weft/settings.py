@@ -44,11 +44,13 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tls_certificate: Path | None = None
     """PEM file; with ``tls_key``, the port speaks TLS."""
     tls_key: Path | None = None
+    """PEM file with the certificate's key."""
     access_log: bool = True
+    """One line per answered request on standard error."""
 
 
 class ManagementSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[management]``"""
+    """``[management]``: where the server's own interface is, and what it takes."""
 
     domains: tuple[str, ...] = ("localhost",)
     """Where management is served, besides every Host that is an address."""
@@ -63,23 +65,39 @@ class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     runtimes: tuple[str, ...] = ("process", "executable", "wasm")
+    """Runtimes that it may ask for."""
     read: tuple[str, ...] = ()
+    """Paths that it may read besides its own files."""
     write: tuple[str, ...] = ()
+    """Paths that it may write besides its data folder."""
     network: Literal["none", "loopback", "outbound"] = "outbound"
+    """How far it may reach."""
     env: tuple[str, ...] = ()
+    """Variables of the server's environment that may be passed to it."""
     exec: tuple[str, ...] = ()
+    """Programs that it may run besides its own interpreter."""
     plugins: tuple[str, ...] = ()
+    """Other plugins that it may call."""
     manage: bool = False
+    """Whether it may call the server's management."""
     memory: int = 512 * 1024 * 1024
+    """Bytes of memory, all its processes together."""
     cpu: float | None = None
     """Cores; None: no limit."""
     processes: int = 64
+    """Processes that it may have at once."""
     threads: int = 16
+    """Threads for plain ``def`` code and WSGI."""
     open_files: int = 1024
+    """Files and sockets that one process may have open."""
     startup: float = 30.0
+    """Seconds until it must be ready."""
     call: float = 30.0
+    """Seconds that a result may take."""
     drain: float = 30.0
+    """Seconds that a replaced release is given to finish."""
     instances: int = 8
+    """Copies of it that share its work."""
 
 
 class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,10 +106,13 @@ class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file: Path | None = None
     """Where it is (a plugin in any form): loaded with the PATHs of ``weft serve``. None: it is deployed."""
     domains: tuple[str, ...] | None = None
+    """Where it is served, instead of what its manifest says."""
     allow: tuple[str, ...] = ()
     """What it may have beyond ``[policy]``, as ``KEY=VALUE``."""
     config: dict[str, Any] = {}
+    """Values handed to it, over those of its manifest."""
     env: dict[str, str] = {}
+    """Variables of its environment; never shown, never logged."""
 
 
 class Preload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,27 +122,39 @@ class Preload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     file: Path
+    """A plugin in any form, or a folder of plugins."""
     name: str | None = None
+    """Its name, instead of its own."""
     domains: tuple[str, ...] | None = None
+    """Where it is served, instead of what its manifest says."""
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The server's settings: the top level of ``weft.toml``."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; beyond loopback, management needs the token."""
     port: int = 3000
     """0: any free port."""
     rpc_port: int = 7143
+    """Port of the RPC interface. 0: any free port."""
     state: Path
+    """Folder of everything that is kept: ``$WEFT_STATE``, else ``$XDG_DATA_HOME/weft``, else ``~/.local/share/weft``."""
     log_level: LogLevel = "info"
+    """The least level of the server's own lines."""
     strict: bool = False
+    """Exit with 1 when a PATH fails, instead of serving the others."""
     keep_releases: int = 10
     """Releases kept per plugin for roll-back; older ones are pruned."""
     log_bytes: int = 8 * 1024 * 1024
     """Output kept on disk per plugin; the oldest goes first."""
     http: HttpSettings = HttpSettings()
+    """What the front allows of clients."""
     management: ManagementSettings = ManagementSettings()
+    """Where management is served, and what it takes."""
     policy: PolicySettings = PolicySettings()
+    """The most that a plugin that arrives may have without a grant."""
     plugins: dict[str, PluginSettings] = {}
+    """What the operator says of single plugins, by name."""
     preload: tuple[Preload, ...] = ()
     """Written ``[[plugins]]`` in the file."""
