@@ -139,7 +139,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rpc_port: int = 7143
     """Port of the RPC interface. 0: any free port."""
     state: Path
-    """Folder of everything that is kept: ``$WEFT_STATE``, else ``$XDG_DATA_HOME/weft``, else ``~/.local/share/weft``."""
+    """Folder of all that is kept: ``$WEFT_STATE``, else ``$XDG_DATA_HOME/weft``, else ``~/.local/share/weft``."""
     log_level: LogLevel = "info"
     """The least level of the server's own lines."""
     strict: bool = False
