@@ -11,8 +11,8 @@ from weft.server.front.traffic import Access, Traffic
 
 if TYPE_CHECKING:
     from weft.server.front.clock import Clock
-    from weft.server.front.connection import Connection
     from weft.server.front.request import Request
+    from weft.server.front.routes import Address
 
 _HELD = 20_000
 """Records held between two flushes; what comes past it is counted and lost."""
@@ -43,17 +43,15 @@ class AccessLog:
         self._flushing: asyncio.Task[None] | None = None
 
     def add(
-        self, connection: Connection | None, request: Request, traffic: Traffic | None, status: int, sent: int,
-        since: float,
+        self, client: Address, request: Request, traffic: Traffic | None, status: int, sent: int, since: float
     ) -> None:  # fmt: skip
         """One answered request."""
         if len(self._records) >= _HELD:
             self.lost += 1
             return
-        remote = connection.origin.client if connection is not None else None
         self._records.append(
             Access(
-                time.time(), traffic.name if traffic is not None else "", remote[0] if remote else "-",
+                time.time(), traffic.name if traffic is not None else "", client[0] if client else "-",
                 request.method, request.host, request.target, request.version, status, sent,
                 self._clock.now - since,
             )

@@ -26,7 +26,7 @@ class Exchange:
     """Made per request by its connection, which calls ``begin`` once, then ``feed`` and ``end_of_body``."""
 
     __slots__ = (
-        "blocked", "call", "chunked", "connection", "head", "keep", "left", "request", "sent", "since", "timeout",
+        "blocked", "call", "chunked", "client", "connection", "head", "keep", "left", "request", "sent", "since", "timeout",
         "traffic", "ungranted",
     )  # fmt: skip
 
@@ -37,6 +37,7 @@ class Exchange:
         self.call: Call | None = None
         self.head: Head | None = None
         """None: the answer has not begun."""
+        self.client = connection.origin.client
         self.timeout = _FOREVER
         self.since = connection.front.clock.now
         self.sent = 0
@@ -73,6 +74,7 @@ class Exchange:
         channel = pick()
         traffic.in_flight += 1
         self.traffic = traffic
+        self.client = origin.client
         self.timeout = timeout = service.call_timeout
         pieces = request.pieces
         if request.complete and request.received <= CHUNK:
@@ -337,7 +339,7 @@ class Exchange:
             traffic.bytes_in += self.request.received
             traffic.bytes_out += self.sent
         if front.access is not None:
-            front.access.add(self.connection, self.request, traffic, status, self.sent, self.since)
+            front.access.add(self.client, self.request, traffic, status, self.sent, self.since)
 
 
 def _unsent_length(head: Head, body: bytes) -> int | None:

@@ -14,12 +14,12 @@ from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from weft.calls.channel import Call, Channel
-from weft.contracts.web import WEBSOCKET
+from weft.contracts.web import CHUNK, WEBSOCKET
 from weft.errors import DeadlineExceeded, DrainEnded, ProtocolError, Unavailable, WeftError
 from weft.server.front.pages import page, retry_after
 from weft.server.front.request import Request
 from weft.server.front.response import Head, check_lines, prepare, status_line
-from weft.server.front.routes import Origin
+from weft.server.front.routes import Address, Origin
 
 if TYPE_CHECKING:
     from weft.server.front.front import Front
@@ -46,7 +46,8 @@ class Websocket(asyncio.Protocol):
         """None until the application accepted."""
         self._offered: list[str] = []
         self._early = b""
-        self._message: list[Any] = []
+        self._gathered: Any = None
+        """What came of a message and was not passed on: str or bytes; None between messages."""
         self._message_size = 0
         self._blocked = False
         self._write_paused = False
@@ -56,6 +57,7 @@ class Websocket(asyncio.Protocol):
         self._silence = 0
         self._closing = False
         self._counted = True
+        self._client: Address = None
         self._since = front.clock.now
         self._sent = 0
         self._status = 0
@@ -68,6 +70,7 @@ class Websocket(asyncio.Protocol):
         offer = request.header(b"sec-websocket-protocol").decode("latin-1")
         self._offered = [name.strip() for name in offer.split(",") if name.strip()]
         self.deadline = self.front.clock.now + timeout
+        self._client = origin.client
         args = [
             request.target, request.headers, origin.scheme, request.version, origin.client, origin.server,
             self._offered,
@@ -124,18 +127,23 @@ class Websocket(asyncio.Protocol):
             self._take_close(event)
 
     def _take_message(self, event: events.Message[Any]) -> None:
-        data = event.data
+        """Pieces of a message are gathered up to CHUNK, and passed on in parts of that."""
         if self._closing:
-            return
+            return None
+        data = event.data if isinstance(event.data, str) else bytes(event.data)
         self._message_size += len(data) if isinstance(data, bytes) or data.isascii() else len(data.encode())
         if self._message_size > self.front.settings.max_message_bytes:
+            self._pass_on(["close", 1009, "message too large"])
             return self._end(1009, "message too large")
-        self._message.append(bytes(data) if isinstance(data, bytearray) else data)
+        self._gathered = data if self._gathered is None else self._gathered + data
+        while len(self._gathered) > CHUNK:
+            self._pass_on(["part", self._gathered[:CHUNK]])
+            self._gathered = self._gathered[CHUNK:]
         if event.message_finished:
-            pieces, self._message = self._message, []
+            item, self._gathered = self._gathered, None
             self.traffic.bytes_in += self._message_size
             self._message_size = 0
-            self._pass_on(pieces[0] if len(pieces) == 1 else type(pieces[0])().join(pieces))
+            self._pass_on(item)
         return None
 
     def _pass_on(self, item: Any) -> None:
@@ -186,7 +194,9 @@ class Websocket(asyncio.Protocol):
     def _obey(self, item: Any) -> None:
         kind, *rest = item
         if kind == "send":
-            self._send_message(*rest)
+            self._send_message(*rest, last=True)
+        elif kind == "part":
+            self._send_message(*rest, last=False)
         elif kind == "accept" and self._frames is None:
             self._accept(*rest)
         elif kind == "deny" and self._frames is None:
@@ -233,12 +243,12 @@ class Websocket(asyncio.Protocol):
             raise ProtocolError("the body of a denial must be bytes")
         self._respond(prepare(status, lines), body)
 
-    def _send_message(self, data: str | bytes) -> None:
+    def _send_message(self, data: str | bytes, *, last: bool) -> None:
         if self._frames is None or type(data) not in (str, bytes):
             raise ProtocolError("a message must be text or bytes, after the websocket was accepted")
         self._sent += len(data)
         self.traffic.bytes_out += len(data)
-        self._send(events.TextMessage(data) if isinstance(data, str) else events.BytesMessage(data))
+        self._send(events.Message(data=data, message_finished=last))
 
     def _close(self, code: int, reason: str | None) -> None:
         if self._frames is None:
@@ -248,7 +258,10 @@ class Websocket(asyncio.Protocol):
 
     def _send(self, event: events.Event) -> None:
         frames = self._frames
-        if frames is not None and frames.state in (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING):
+        if frames is None or self.transport.is_closing():
+            return
+        answers = frames.state is ConnectionState.REMOTE_CLOSING and isinstance(event, events.CloseConnection)
+        if answers or frames.state is ConnectionState.OPEN:
             self.transport.write(frames.send(event))
 
     # The end.
@@ -279,7 +292,7 @@ class Websocket(asyncio.Protocol):
         self._send(events.CloseConnection(code=code, reason=reason))
         self._closing = True
         self._cancel()
-        self._message.clear()
+        self._gathered = None
         self.deadline = self.front.clock.now + _CLOSE_TIMEOUT
 
     def _cancel(self) -> None:
@@ -300,7 +313,7 @@ class Websocket(asyncio.Protocol):
         self.traffic.websockets -= 1
         self.traffic.answered[self._status // 100] += 1
         if self.front.access is not None:
-            self.front.access.add(None, self.request, self.traffic, self._status, self._sent, self._since)
+            self.front.access.add(self._client, self.request, self.traffic, self._status, self._sent, self._since)
 
     # Deadlines.
 
