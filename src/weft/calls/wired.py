@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
-from weft.calls.channel import Consumer, Methods, Receiver
+from weft.calls.channel import Methods, Receiver
 from weft.calls.credit import Credit
 from weft.calls.faults import Faults
 from weft.calls.once import Once
@@ -21,38 +20,29 @@ OnFault = Callable[[BaseException], None]
 """Told of an exception in a callback: it ends that callback's call and nothing else."""
 
 
-@dataclass(frozen=True)
 class WiredRequest:
     """See channel.Request."""
 
-    method: str
-    args: Sequence[Any]
-    streaming: bool
-    timeout: Optional[float]
-    trace: Any
+    __slots__ = ("args", "method", "streaming", "timeout", "trace")
 
-
-def _request(value: Any) -> WiredRequest:
-    try:
-        method, args, streaming, timeout, trace = value
-    except (TypeError, ValueError):
-        raise frames.FrameError("a call must be [method, args, streaming, timeout, trace]") from None
-    if not (isinstance(method, str) and isinstance(args, list) and isinstance(streaming, bool)):
-        raise frames.FrameError("a call must be [text, list, bool, seconds or nil, trace]")
-    if timeout is not None and not isinstance(timeout, (int, float)):
-        raise frames.FrameError(f"a call's timeout must be seconds or nil, found {timeout!r}")
-    return WiredRequest(method, args, streaming, timeout, trace)
+    def __init__(self, method: str, args: Sequence[Any], streaming: bool, timeout: Optional[float], trace: Any) -> None:
+        self.method = method
+        self.args = args
+        self.streaming = streaming
+        self.timeout = timeout
+        self.trace = trace
 
 
 class _Hand:
-    """What both hands of a call share: its id, and the credit of its items."""
+    """What both hands of a call share: its id, whom its items are for, and their credit."""
 
-    __slots__ = ("_channel", "_credit", "_id")
+    __slots__ = ("_channel", "_credit", "_id", "party")
 
-    def __init__(self, channel: WiredChannel, call_id: int) -> None:
+    def __init__(self, channel: WiredChannel, call_id: int, party: Any) -> None:
         self._channel = channel
         self._id = call_id
         self._credit: Optional[Credit] = None
+        self.party = party
 
     @property
     def credit(self) -> Credit:
@@ -63,13 +53,9 @@ class _Hand:
 
 
 class WiredCall(_Hand):
-    """See channel.Call."""
+    """See channel.Call. Its ``party`` is the caller's Receiver."""
 
-    __slots__ = ("receiver",)
-
-    def __init__(self, channel: WiredChannel, call_id: int, receiver: Receiver) -> None:
-        super().__init__(channel, call_id)
-        self.receiver = receiver
+    __slots__ = ()
 
     def send(self, item: Any) -> bool:
         """See channel.Call."""
@@ -91,13 +77,9 @@ class WiredCall(_Hand):
 
 
 class WiredReply(_Hand):
-    """See channel.Reply."""
+    """See channel.Reply. Its ``party`` is the callee's Consumer; None until there is one."""
 
-    __slots__ = ("consumer",)
-
-    def __init__(self, channel: WiredChannel, call_id: int) -> None:
-        super().__init__(channel, call_id)
-        self.consumer: Optional[Consumer] = None
+    __slots__ = ()
 
     def send(self, item: Any) -> bool:
         """See channel.Reply."""
@@ -212,7 +194,7 @@ class WiredChannel:
         calls, self._calls = self._calls, {}
         for call_id, call in calls.items():
             self.connection.send(frames.CANCEL, call_id, None)
-            self._guard(call.receiver.on_error, error)
+            self._guard(call.party.on_error, error)
         self._settle()
 
     async def drained(self) -> None:
@@ -286,57 +268,57 @@ class WiredChannel:
         self._hello.set_result(value)
 
     def _take_call(self, call_id: int, value: Any, _size: int) -> None:
-        request = _request(value)
+        if not _is_call(value):
+            raise frames.FrameError("a call must be [method, args, streaming, timeout, trace]")
         if call_id % 2 == self._odd or call_id in self._serving:
             raise frames.FrameError(f"call id {call_id} is not the other side's to use now")
-        reply = WiredReply(self, call_id)
-        self._serving[call_id] = reply
-        serve = self._methods.get(request.method)
+        self._serving[call_id] = reply = WiredReply(self, call_id, None)
+        serve = self._methods.get(value[0])
         if serve is None:
-            reply.error(Unavailable(f"there is no method {request.method!r} here"))
+            reply.error(Unavailable(f"there is no method {value[0]!r} here"))
             return
         try:
-            reply.consumer = serve(request, reply)
+            reply.party = serve(WiredRequest(*value), reply)
         except Exception as error:
             reply.error(error)
 
     def _take_result(self, call_id: int, value: Any, _size: int) -> None:
         call = self._calls.pop(call_id, None)
         if call is not None:
-            self._guard(call.receiver.on_result, value)
+            self._guard(call.party.on_result, value)
             if self._idle is not None:
                 self._settle()
 
     def _take_error(self, call_id: int, value: Any, _size: int) -> None:
         call = self._calls.pop(call_id, None)
         if call is not None:
-            self._guard(call.receiver.on_error, self._faults.error(value))
+            self._guard(call.party.on_error, self._faults.error(value))
             self._settle()
 
     def _take_cancel(self, call_id: int, _value: Any, _size: int) -> None:
         reply = self._serving.pop(call_id, None)
-        if reply is not None and reply.consumer is not None:
-            self._guard(reply.consumer.on_cancel)
+        if reply is not None and reply.party is not None:
+            self._guard(reply.party.on_cancel)
 
     def _take_item(self, call_id: int, value: Any, size: int) -> None:
-        target, receive = self._party(call_id)
-        if target is None or receive is None:
+        hand = self._hand(call_id)
+        if hand is None:
             return
-        if not target.credit.receive(size):
+        if not hand.credit.receive(size):
             raise frames.FrameError(f"an item of {size} bytes for call {call_id} came without credit")
-        self._guard(receive.on_item, value, size)
+        self._guard(hand.party.on_item, value, size)
 
     def _take_end(self, call_id: int, _value: Any, _size: int) -> None:
         reply = self._serving.get(call_id)
-        if reply is not None and reply.consumer is not None:
-            self._guard(reply.consumer.on_end)
+        if reply is not None and reply.party is not None:
+            self._guard(reply.party.on_end)
 
     def _take_credit(self, call_id: int, value: Any, _size: int) -> None:
         if type(value) is not int or value <= 0:
             raise frames.FrameError(f"credit must be a positive number of bytes, found {value!r}")
-        target, receive = self._party(call_id)
-        if target is not None and receive is not None and target.credit.arrive(value):
-            self._guard(receive.on_credit)
+        hand = self._hand(call_id)
+        if hand is not None and hand.credit.arrive(value):
+            self._guard(hand.party.on_credit)
 
     def _take_ping(self, _id: int, value: Any, _size: int) -> None:
         self.connection.send(frames.PONG, 0, value)
@@ -346,21 +328,17 @@ class WiredChannel:
         if pong is not None and not pong.done():
             pong.set_result(None)
 
-    def _party(self, call_id: int) -> Tuple[Any, Any]:
-        if call_id % 2 == self._odd:
-            call = self._calls.get(call_id)
-            return call, call and call.receiver
-        reply = self._serving.get(call_id)
-        return reply, reply and reply.consumer
+    def _hand(self, call_id: int) -> Optional[_Hand]:
+        hands: Mapping[int, _Hand] = self._calls if call_id % 2 == self._odd else self._serving
+        hand = hands.get(call_id)
+        return hand if hand is not None and hand.party is not None else None
 
     # The end, and what holds on the way.
 
     def _on_relieved(self) -> None:
-        for call in list(self._calls.values()):
-            self._guard(call.receiver.on_credit)
-        for reply in list(self._serving.values()):
-            if reply.consumer is not None:
-                self._guard(reply.consumer.on_credit)
+        for hand in (*self._calls.values(), *self._serving.values()):
+            if hand.party is not None:
+                self._guard(hand.party.on_credit)
 
     def _on_connection_lost(self, error: Optional[Exception]) -> None:
         lost: WeftError
@@ -376,10 +354,10 @@ class WiredChannel:
         calls, self._calls = self._calls, {}
         serving, self._serving = self._serving, {}
         for call in calls.values():
-            self._guard(call.receiver.on_error, error)
+            self._guard(call.party.on_error, error)
         for reply in serving.values():
-            if reply.consumer is not None:
-                self._guard(reply.consumer.on_cancel)
+            if reply.party is not None:
+                self._guard(reply.party.on_cancel)
         for waiting in (self._hello, *self._pongs.values()):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
@@ -394,3 +372,14 @@ class WiredChannel:
             callback(*args)
         except Exception as error:
             self._on_fault(error)
+
+
+def _is_call(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 5
+        and isinstance(value[0], str)
+        and isinstance(value[1], list)
+        and isinstance(value[2], bool)
+        and (value[3] is None or isinstance(value[3], (int, float)))
+    )

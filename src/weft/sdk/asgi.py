@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import Any, Awaitable, Callable, Dict
 
 from weft.calls.channel import Consumer, Methods, Reply, Request
@@ -13,6 +14,9 @@ from weft.sdk.request import RequestCycle
 from weft.sdk.scope import Message
 
 Application = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+_EAGER = sys.version_info >= (3, 12)
+"""A request that never waits then needs no turn of the event loop of its own."""
 
 logger = logging.getLogger("weft.web")
 
@@ -40,18 +44,23 @@ class AsgiProvider:
         await asyncio.gather(*running, return_exceptions=True)
 
     def _request(self, request: Request, reply: Reply) -> Consumer:
-        return self._begin(RequestCycle(request, reply, self._lifespan.state))
+        cycle = RequestCycle(request.args, reply, self._lifespan.state)
+        task = self._spawn(self._run(cycle))
+        if not task.done():  # an eager task may have ended already
+            self._running[cycle] = task
+        return cycle
 
     def _websocket(self, request: Request, reply: Reply) -> Consumer:
         from weft.sdk.websocket import WebsocketCycle  # most instances never see one
 
-        return self._begin(WebsocketCycle(request, reply, self._lifespan.state))
+        cycle = WebsocketCycle(request.args, reply, self._lifespan.state)
+        self._running[cycle] = self._loop.create_task(self._run(cycle))
+        return cycle
 
-    def _begin(self, cycle: Any) -> Consumer:
-        task = self._loop.create_task(self._run(cycle))
-        if not task.done():  # an eager task (Python 3.12 and later) may have ended already
-            self._running[cycle] = task
-        return cycle  # type: ignore[no-any-return]
+    def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
+        if _EAGER:
+            return asyncio.Task(coroutine, loop=self._loop, eager_start=True)
+        return self._loop.create_task(coroutine)
 
     async def _run(self, cycle: Any) -> None:
         try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional, Sequence
 
-from weft.calls.channel import Reply, Request
+from weft.calls.channel import Reply
 from weft.contracts.web import CHUNK
 from weft.sdk.scope import Message, Waiters, build_scope, format_head
 
@@ -15,28 +15,30 @@ logger = logging.getLogger("weft.web")
 class RequestCycle:
     """One request and its response. See calls.channel.Consumer for what arrives, ASGI for what the application does."""
 
-    __slots__ = (
-        "_body", "_complete", "_credit", "_disconnected", "_ended", "_expects", "_given", "_head", "_reply", "_size",
-        "_status", "_streaming", "_waiters", "scope",
-    )  # fmt: skip
+    # Defaults on the class: a common request sets few of them.
+    _waiters: Optional[Waiters] = None
+    _given = False
+    _ended = True
+    _expects = False
+    _size = 0
+    _status = 0
+    _head = b""
+    _streaming = False
+    _credit = True
+    _complete = False
+    _disconnected = False
 
-    def __init__(self, request: Request, reply: Reply, state: Dict[str, Any]) -> None:
-        method, target, headers, scheme, http_version, client, server, body = request.args
-        self.scope = build_scope("http", target, headers, [scheme, http_version, client, server], state)
+    def __init__(self, args: Sequence[Any], reply: Reply, state: Dict[str, Any]) -> None:
+        method, target, headers, scheme, http_version, client, server, body = args
+        self.scope = build_scope("http", target, headers, scheme, http_version, client, server, state)
         self.scope["method"] = method
         self._reply = reply
-        self._body: List[bytes] = [] if body is None else [body]
-        self._size = 0
-        self._ended = body is not None
-        self._given = False
-        self._expects = body is None and any(name == b"expect" for name, _ in headers)
-        self._disconnected = False
-        self._complete = False
-        self._status = 0
-        self._head = b""
-        self._streaming = False
-        self._credit = True
-        self._waiters = Waiters()
+        if body is not None:
+            self._parts = [body]
+        else:
+            self._parts = []
+            self._ended = False
+            self._expects = any(name == b"expect" for name, _ in headers)
 
     # What the application calls.
 
@@ -46,14 +48,14 @@ class RequestCycle:
             self._expects = False
             self._reply.grant(1)
         while not (self._disconnected or self._complete):
-            if self._body or (self._ended and not self._given):
+            if self._parts or (self._ended and not self._given):
                 return self._next_body()
-            await self._waiters.change()
+            await self._change()
         return {"type": "http.disconnect"}
 
     def _next_body(self) -> Message:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body.clear()
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
         self._given = self._ended
         size, self._size = self._size, 0
         if size:
@@ -63,41 +65,40 @@ class RequestCycle:
     async def send(self, message: Message) -> None:
         """ASGI ``send``. Waits while the client takes nothing."""
         kind = message["type"]
-        if kind == "http.response.body":
-            if not self._status:
-                raise RuntimeError("ASGI: http.response.body was sent before http.response.start")
-            await self._send_body(message.get("body", b""), message.get("more_body", False))
-        elif kind == "http.response.start":
-            if self._status:
-                raise RuntimeError("ASGI: http.response.start was sent twice")
+        if kind == "http.response.start" and not self._status:
             self._status = message["status"]
             self._head = format_head(message.get("headers", ()))
+        elif kind == "http.response.body" and self._status:
+            body, more = message.get("body", b""), message.get("more_body", False)
+            if more or self._streaming or len(body) > CHUNK:
+                await self._stream(body, more)
+            elif not self._complete:
+                self._complete = True
+                self._reply.result((self._status, self._head, body))
+                self._notify()
         else:
-            raise RuntimeError(f"ASGI: expected http.response.start or http.response.body, found {kind!r}")
+            expected = "http.response.body" if self._status else "http.response.start"
+            raise RuntimeError(f"ASGI: expected {expected}, found {kind}")
 
-    async def _send_body(self, body: bytes, more: bool) -> None:
+    async def _stream(self, body: bytes, more: bool) -> None:
         if self._complete or self._disconnected:
-            return
-        if not more and not self._streaming and len(body) <= CHUNK:
-            self._complete = True
-            self._reply.result([self._status, self._head, bytes(body)])
             return
         if not self._streaming:
             self._streaming = True
-            self._reply.send([self._status, self._head])
+            self._reply.send((self._status, self._head))
         for start in range(0, len(body), CHUNK):
-            await self._send_item(bytes(body[start : start + CHUNK]) if len(body) > CHUNK else bytes(body))
+            await self._send_item(bytes(body[start : start + CHUNK]))
         if not more and not self._disconnected:
             self._complete = True
             self._reply.result(None)
-            self._waiters.notify()
+            self._notify()
 
     async def _send_item(self, item: bytes) -> None:
         if self._disconnected:
             return
         self._credit = self._reply.send(item)
         while not (self._credit or self._disconnected):
-            await self._waiters.change()
+            await self._change()
 
     def failed(self) -> None:
         """The application raised: 500 if nothing was sent yet, else the response is broken off."""
@@ -118,21 +119,30 @@ class RequestCycle:
 
     def on_item(self, item: bytes, size: int) -> None:
         """A piece of the request's body."""
-        self._body.append(item)
+        self._parts.append(item)
         self._size += size
-        self._waiters.notify()
+        self._notify()
 
     def on_end(self) -> None:
         """The body is whole."""
         self._ended = True
-        self._waiters.notify()
+        self._notify()
 
     def on_credit(self) -> None:
         """The client takes more."""
         self._credit = True
-        self._waiters.notify()
+        self._notify()
 
     def on_cancel(self) -> None:
         """The client left."""
         self._disconnected = True
-        self._waiters.notify()
+        self._notify()
+
+    async def _change(self) -> None:
+        if self._waiters is None:
+            self._waiters = Waiters()
+        await self._waiters.change()
+
+    def _notify(self) -> None:
+        if self._waiters is not None:
+            self._waiters.notify()

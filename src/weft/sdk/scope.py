@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict, List, MutableMapping
+from typing import Any, Dict, List, MutableMapping, Optional
 
 Message = MutableMapping[str, Any]
 
-_ASGI = {"version": "3.0", "spec_version": "2.4"}
+ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
-def build_scope(kind: str, target: bytes, headers: List[Any], connection: List[Any], state: Dict[str, Any]) -> Message:
-    """The ASGI scope that requests and websockets share. ``connection``: scheme, http_version, client, server."""
+def build_scope(
+    kind: str,
+    target: bytes,
+    headers: List[Any],
+    scheme: str,
+    http_version: str,
+    client: Optional[List[Any]],
+    server: Optional[List[Any]],
+    state: Dict[str, Any],
+) -> Message:
+    """The ASGI scope that requests and websockets share; the arguments are those of contract ``web``."""
     path, _, query = target.partition(b"?")
-    scheme, http_version, client, server = connection
     return {
         "type": kind,
-        "asgi": _ASGI,
+        "asgi": ASGI,
         "http_version": http_version,
         "server": server and tuple(server),
         "client": client and tuple(client),

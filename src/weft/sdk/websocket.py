@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Tuple, Union
+from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple, Union
 
-from weft.calls.channel import Reply, Request
+from weft.calls.channel import Reply
 from weft.contracts.web import CHUNK
 from weft.sdk.scope import Message, Waiters, build_scope, format_head
 
@@ -21,9 +21,9 @@ class WebsocketCycle:
         "_waiters", "scope",
     )  # fmt: skip
 
-    def __init__(self, request: Request, reply: Reply, state: Dict[str, Any]) -> None:
-        target, headers, scheme, http_version, client, server, subprotocols = request.args
-        self.scope = build_scope("websocket", target, headers, [scheme, http_version, client, server], state)
+    def __init__(self, args: Sequence[Any], reply: Reply, state: Dict[str, Any]) -> None:
+        target, headers, scheme, http_version, client, server, subprotocols = args
+        self.scope = build_scope("websocket", target, headers, scheme, http_version, client, server, state)
         self.scope["subprotocols"] = subprotocols
         self.scope["extensions"] = {"websocket.http.response": {}}
         self._reply = reply

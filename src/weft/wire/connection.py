@@ -44,22 +44,21 @@ class Connection(asyncio.Protocol):
             return self._send_bytes(kind, call_id, value)
         payload = encode(value)
         size = len(payload)
-        self._queue(pack_header(kind, call_id, size))
-        self._out.append(payload)
+        header = pack_header(kind, call_id, size)
+        if not self._out and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        self._out += (header, payload)
         return size
 
     def _send_bytes(self, kind: int, call_id: int, value: bytes) -> int:
         head = bytes_head(len(value))
         size = len(head) + len(value)
-        self._queue(pack_header(kind, call_id, size) + head)
-        self._out.append(value)
-        self._large = True
-        return size
-
-    def _queue(self, head: bytes) -> None:
+        header = pack_header(kind, call_id, size)
         if not self._out and self._loop is not None:
             self._loop.call_soon(self._flush)
-        self._out.append(head)
+        self._out += (header + head, value)
+        self._large = True
+        return size
 
     def _flush(self) -> None:
         out, self._out = self._out, []
