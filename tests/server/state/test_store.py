@@ -9,9 +9,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from weft.errors import Conflict, StorageFailed, UnknownPlugin, UsageError
-from weft.server.state import NewRelease, Settings, StateFolder, Store, StoredEvent
+from weft.server.state import NewRelease, Settings, StateFolder, Store
 from weft.server.state import store as store_module
 from weft.server.state.tables import Base
+from weft.types import Event
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_an_unknown_plugin_is_named(store, act):
 
 def test_events_are_bounded(store, monkeypatch):
     monkeypatch.setattr(store_module, "MAX_EVENTS", 3)
-    store.add_events([StoredEvent(time=float(n), plugin="a", kind="started", message=str(n)) for n in range(5)])
+    store.add_events([Event(float(n), "a", "started", str(n)) for n in range(5)])
     assert [each.message for each in store.events()] == ["2", "3", "4"]
     assert [each.message for each in store.events(limit=1)] == ["4"]
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, to_builtins
-from sqlalchemy import Engine, create_engine, delete, event, func, select
+from sqlalchemy import Engine, create_engine, delete, func, select
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import Session, sessionmaker
 
 from weft.errors import UnknownPlugin, UsageError
 from weft.server.state.failures import storing
 from weft.server.state.migrate import migrate
 from weft.server.state.tables import EventRow, PluginRow, ReleaseRow
+from weft.types import Event
 
 MAX_EVENTS = 10_000
 """Events kept; the oldest go first."""
@@ -63,16 +65,6 @@ class StoredPlugin(Struct, frozen=True, kw_only=True):
     current: StoredRelease
 
 
-class StoredEvent(Struct, frozen=True, kw_only=True):
-    """Something that happened; ``time`` in seconds since the epoch."""
-
-    time: float
-    plugin: str
-    kind: str
-    message: str
-    data: dict[str, Any] = {}
-
-
 class Store:
     """STATE/weft.db: SQLite, mode 0600, write-ahead log, every commit on the disk when it returns."""
 
@@ -81,7 +73,7 @@ class Store:
         self._clock = clock
         self._engine: Engine = create_engine(f"sqlite:///{path}")
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
-        event.listen(self._engine, "connect", _configure)
+        sqlalchemy_event.listen(self._engine, "connect", _configure)
 
     def open(self) -> None:
         """Make the file if there is none, and bring its tables to this version's form."""
@@ -175,7 +167,7 @@ class Store:
 
     # --- events -----------------------------------------------------------------------------------------------------
 
-    def add_events(self, events: Sequence[StoredEvent]) -> None:
+    def add_events(self, events: Sequence[Event]) -> None:
         """Remember what happened; the newest 10,000 are kept."""
         with self._transaction("store events") as session:
             session.add_all(EventRow(**to_builtins(each)) for each in events)
@@ -183,12 +175,12 @@ class Store:
             newest = session.scalar(select(func.max(EventRow.id))) or 0
             session.execute(delete(EventRow).where(EventRow.id <= newest - MAX_EVENTS))
 
-    def events(self, *, limit: int = 1000) -> list[StoredEvent]:
+    def events(self, *, limit: int = 1000) -> list[Event]:
         """The newest ``limit`` events, oldest first."""
         with self._transaction("read events") as session:
             rows = session.scalars(select(EventRow).order_by(EventRow.id.desc()).limit(limit)).all()
             return [
-                StoredEvent(time=row.time, plugin=row.plugin, kind=row.kind, message=row.message, data=row.data)
+                Event(row.time, row.plugin, row.kind, row.message, row.data)
                 for row in reversed(rows)
             ]
 
