@@ -122,21 +122,21 @@ async def _chunked(reader: asyncio.StreamReader) -> bytes:
 # --- the five kinds -------------------------------------------------------------------------------------------------
 
 
-async def keep_alive(_: Tally, streams: Streams) -> int:
+async def keep_alive(_tally: Tally, streams: Streams) -> int:
     """A small request on a connection that stays open."""
     reader, writer = streams
     writer.write(_request("GET", "/version"))
     return int(await _answer(reader))
 
 
-async def new_connection(_: Tally, streams: Streams) -> int:
+async def new_connection(_tally: Tally, streams: Streams) -> int:
     """A small request, and the connection closed."""
     reader, writer = streams
     writer.write(_request("GET", "/version", "Connection: close"))
     return int(await _answer(reader))
 
 
-async def slow_upload(_: Tally, streams: Streams) -> int:
+async def slow_upload(_tally: Tally, streams: Streams) -> int:
     """A body sent piece by piece; every byte of it must have arrived."""
     reader, writer = streams
     writer.write(_request("POST", "/upload", f"Content-Length: {CHUNK * CHUNKS}", "Connection: close"))
@@ -150,7 +150,7 @@ async def slow_upload(_: Tally, streams: Streams) -> int:
     return version
 
 
-async def event_stream(_: Tally, streams: Streams) -> int:
+async def event_stream(_tally: Tally, streams: Streams) -> int:
     """A stream of events; all must come, from one version."""
     reader, writer = streams
     writer.write(_request("GET", "/events", "Connection: close"))
@@ -161,7 +161,7 @@ async def event_stream(_: Tally, streams: Streams) -> int:
     return versions.pop()
 
 
-async def websocket(_: Tally, streams: Streams) -> int:
+async def websocket(_tally: Tally, streams: Streams) -> int:
     """A websocket with messages over half a second; each must come back, from one version."""
     reader, writer = streams
     key = base64.b64encode(os.urandom(16)).decode()
