@@ -58,6 +58,7 @@ class Exchange:
             else:
                 self._open(service, service.pick, connection.origin)
         except Refusal as refusal:
+            request.keep_alive = request.keep_alive and refusal.status != 400
             self.refuse(refusal.status, refusal.detail, refusal.extra)
         except WeftError as error:
             self.on_error(error)

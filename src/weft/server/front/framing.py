@@ -9,7 +9,6 @@ import httptools
 from weft.server.front.request import Refusal
 
 _REQUEST_LINE = re.compile(rb"[\r\n]*([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ")
-_HTTP2 = b"PRI * HTTP/2.0"
 
 
 class BodyGauge:
@@ -36,7 +35,7 @@ def refusal_of(error: httptools.HttpParserError, data: bytes) -> Refusal:
         return cause
     if isinstance(error, httptools.HttpParserCallbackError) and cause is not None:
         raise cause
-    if _HTTP2 in data[:256]:
+    if "PRI/Upgrade" in str(error):  # the first line of HTTP/2
         return Refusal(505, "HTTP/2 is not spoken here; use HTTP/1.1.")
     if isinstance(error, httptools.HttpParserInvalidMethodError) and _REQUEST_LINE.match(data):
         return Refusal(501, "The request's method is not known here.")

@@ -248,7 +248,10 @@ class Websocket(asyncio.Protocol):
             raise ProtocolError("a message must be text or bytes, after the websocket was accepted")
         self._sent += len(data)
         self.traffic.bytes_out += len(data)
-        self._send(events.Message(data=data, message_finished=last))
+        if isinstance(data, str):
+            self._send(events.TextMessage(data=data, message_finished=last))
+        else:
+            self._send(events.BytesMessage(data=data, message_finished=last))
 
     def _close(self, code: int, reason: str | None) -> None:
         if self._frames is None:
