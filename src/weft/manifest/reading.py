@@ -153,13 +153,13 @@ def _requires(given: dict[str, Any], lock: Path | None) -> Requires:
     packages: list[str] = []
     engine = [given["weft"]] if given.get("weft") else []
     wanted = "weft" in given
-    for text in given.get("packages", ()):
-        requirement = Requirement(text)
+    for written in given.get("packages", ()):
+        requirement = Requirement(written)
         if canonicalize_name(requirement.name) == OURSELVES:
             wanted = True
             engine += [str(requirement.specifier)] if requirement.specifier else []
         else:
-            packages.append(text)
+            packages.append(written)
     return Requires(
         python=given.get("python") or None,
         packages=tuple(packages),

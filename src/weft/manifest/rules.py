@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -67,7 +68,7 @@ def text(value: Any) -> str:
         raise wrong(f"expected text, found {show(value)}", remedy)
     if len(value) > MAX_TEXT:
         raise wrong(f"is {len(value)} characters long", f"at most {MAX_TEXT} are allowed")
-    if any(ord(c) < 32 and c not in "\t\r\n" or ord(c) == 127 for c in value):
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in value):
         raise wrong("holds control characters", "remove them")
     return value
 

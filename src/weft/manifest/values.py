@@ -83,7 +83,7 @@ def duration(low: float, high: float) -> Rule:
 def _measure(value: Any, units: dict[str, Any], what: str, example: str) -> Any:
     """A number times its unit; exact where both are whole."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if value != value or abs(value) > 1e18:
+        if not abs(value) <= 1e18:
             raise wrong(f"{show(value)} is not {what}", f"write it as {example}")
         return value
     written = value.strip() if isinstance(value, str) else ""
