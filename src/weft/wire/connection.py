@@ -110,5 +110,6 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """See asyncio.Protocol."""
+        self._transport = None  # asyncio's own fail when they are aborted after their end
         self._out.clear()
         self._lost(self._fault or exc)
