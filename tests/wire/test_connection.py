@@ -1,0 +1,151 @@
+"""A connection over a real socket pair."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from weft.wire import frames
+from weft.wire.frames import FrameError, pack_header
+
+LARGE = bytes(range(256)) * 4096  # 1 MiB
+
+
+def test_frames_arrive_in_order_with_small_and_large_values(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            values = [1, "text", b"small", LARGE, [b"x" * 9000, {"key": None}], b"y" * 8192, b"", LARGE, "end"]
+            for number, value in enumerate(values):
+                here.connection.send(frames.ITEM, number, value)
+            await there.until(lambda: len(there.received) == len(values))
+            assert there.received == [(frames.ITEM, number, value) for number, value in enumerate(values)]
+
+    run(main())
+
+
+def test_send_tells_the_size_that_the_other_side_counts(run, raw_end):
+    async def main():
+        async with raw_end() as (here, theirs):
+            for value in (None, "text", b"b" * 8191, b"b" * 8192, list(range(1000))):
+                size = here.connection.send(frames.ITEM, 1, value)
+                loop = asyncio.get_running_loop()
+                got = b""
+                while len(got) < 9 + size:
+                    got += await loop.sock_recv(theirs, 65536)
+                assert frames.HEADER.unpack(got[:9]) == (size, frames.ITEM, 1)
+                assert len(got) == 9 + size
+
+    run(main())
+
+
+def test_frames_of_one_turn_are_written_together(run, raw_end):
+    async def main():
+        async with raw_end() as (here, _):
+            writes = []
+            write = here.transport.write
+            here.connection._transport = Recorder(here.transport, writes, write)
+            for number in range(100):
+                here.connection.send(frames.PING, 0, number)
+            assert writes == []
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert len(writes) == 1
+            here.connection._transport = here.transport
+
+    class Recorder:
+        def __init__(self, transport, writes, write):
+            self._transport, self._writes, self._write = transport, writes, write
+
+        def write(self, data):
+            self._writes.append(data)
+            self._write(data)
+
+        def __getattr__(self, name):
+            return getattr(self._transport, name)
+
+    run(main())
+
+
+def test_a_value_too_large_is_refused_and_the_connection_goes_on(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            for value in (bytes(frames.MAX_PAYLOAD), "x" * frames.MAX_PAYLOAD):
+                with pytest.raises(FrameError, match="send it in pieces"):
+                    here.connection.send(frames.RESULT, 1, value)
+            here.connection.send(frames.PING, 0, "after")
+            await there.until(lambda: there.received)
+            assert there.received == [(frames.PING, 0, "after")]
+
+    run(main())
+
+
+def test_a_side_that_does_not_read_congests_and_one_that_reads_relieves(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            there.transport.pause_reading()
+            sent = 0
+            while not here.connection.congested:
+                here.connection.send(frames.ITEM, 1, LARGE)
+                sent += 1
+                await asyncio.sleep(0)
+                assert sent < 50, "nothing says that the other side does not read"
+            assert here.relieved == 0
+            there.transport.resume_reading()
+            await here.until(lambda: not here.connection.congested)
+            assert here.relieved == 1
+            await there.until(lambda: len(there.received) == sent)
+
+    run(main())
+
+
+def test_what_is_queued_is_written_before_a_close(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            here.connection.send(frames.ITEM, 1, LARGE)
+            here.connection.send(frames.ITEM, 1, "last")
+            here.connection.close()
+            await there.over.wait()
+            assert [value for _, _, value in there.received] == [LARGE, "last"]
+            assert here.lost == [None]
+            assert there.lost == [None]
+
+    run(main())
+
+
+def test_an_abort_gives_its_fault_once(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            fault = FrameError("enough")
+            here.connection.abort(fault)
+            here.connection.abort(FrameError("later"))
+            await asyncio.gather(here.over.wait(), there.over.wait())
+            assert here.lost == [fault]
+            assert len(there.lost) == 1
+            here.connection.send(frames.PING, 0, None)  # into nothing
+            await asyncio.sleep(0)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff" * 9,
+        pack_header(frames.ITEM, 1, 1) + b"\xc1",
+        pack_header(frames.ITEM, 1, 2) + b"\xa1\xff",
+        pack_header(frames.ITEM, 1, 3) + b"\x81\x80\x01",
+        pack_header(frames.ITEM, 1, 0),
+        pack_header(frames.ITEM, 1, 100_001) + b"\x91" * 100_001,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_garbage_ends_the_connection_with_its_reason(run, raw_end, data):
+    async def main():
+        async with raw_end() as (here, theirs):
+            await asyncio.get_running_loop().sock_sendall(theirs, data)
+            await here.over.wait()
+            (fault,) = here.lost
+            assert isinstance(fault, (FrameError, ValueError, TypeError, RecursionError))
+
+    run(main())
