@@ -24,7 +24,7 @@ def store(tmp_path):
 
 
 def release(number, digest="sha256:aa", **settings):
-    return NewRelease(number=number, version="1.0", digest=digest, source="", settings=Settings(**settings))
+    return NewRelease(number=number, version="1.0", digest=digest, settings=Settings(**settings))
 
 
 def test_a_release_and_its_settings_come_back_whole(store):

@@ -41,12 +41,11 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NewRelease(Struct, frozen=True, kw_only=True):
-    """A release to be stored. ``source`` is the plugin within the content: '' for its folder, or a file's name."""
+    """A release to be stored."""
 
     number: int
     version: str
     digest: str
-    source: str
     settings: Settings = Settings()
 
 
@@ -131,12 +130,13 @@ class Store:
             return _release(stored)
 
     def make_current(self, name: str, number: int) -> None:
-        """Make a kept release the current one. Raises UsageError when it is not kept."""
+        """Make a kept release the current one, enabled. Raises UsageError when it is not kept."""
         with self._transaction(f"make {name}#{number} current") as session:
             kept = [row.number for row in _releases(session, name)]
             if number not in kept:
                 raise UsageError(f"{name} has no release {number}: kept are {', '.join(map(str, kept)) or 'none'}")
-            _required(session, name).current = number
+            row = _required(session, name)
+            row.current, row.enabled = number, True
 
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Whether the plugin is started with the server."""
@@ -213,7 +213,6 @@ def _new_row(name: str, release: NewRelease, now: float) -> ReleaseRow:
         number=release.number,
         version=release.version,
         digest=release.digest,
-        source=release.source,
         settings=to_builtins(release.settings),
         created=now,
     )
@@ -225,7 +224,6 @@ def _release(row: ReleaseRow) -> StoredRelease:
         number=row.number,
         version=row.version,
         digest=row.digest,
-        source=row.source,
         settings=Settings(
             config=row.settings.get("config", {}),
             env=row.settings.get("env", {}),

@@ -34,7 +34,6 @@ class ReleaseRow(Base):
     number: Mapped[int]
     version: Mapped[str]
     digest: Mapped[str]
-    source: Mapped[str]
     settings: Mapped[dict[str, Any]]
     created: Mapped[float]
 

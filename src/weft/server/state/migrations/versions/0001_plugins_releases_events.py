@@ -22,7 +22,6 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("version", sa.String, nullable=False),
         sa.Column("digest", sa.String, nullable=False),
-        sa.Column("source", sa.String, nullable=False),
         sa.Column("settings", sa.JSON, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
         sa.UniqueConstraint("plugin", "number"),

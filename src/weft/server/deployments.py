@@ -1,0 +1,135 @@
+"""What a release is made of, decided before anything is changed: settings, domains, leave. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+from msgspec.structs import replace
+
+from weft.errors import UsageError
+from weft.manifest import Manifest
+from weft.server.domains import checked_domains
+from weft.server.policy import ceiling, check, confine, merge_grants
+from weft.server.state import Settings, StoredPlugin
+from weft.server.uploads import Upload
+from weft.settings import PluginSettings, PolicySettings
+
+SHOWN = 20
+"""Problems of a configuration that an error lists."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A release as it is to run: ``manifest`` is named, confined, and has its domains."""
+
+    manifest: Manifest
+    settings: Settings
+    grants: tuple[str, ...]
+    config: Mapping[str, Any]
+    env: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return self.manifest.domains
+
+    def on(self, domains: tuple[str, ...]) -> Plan:
+        """The same on other domains."""
+        return dataclasses.replace(self, manifest=replace(self.manifest, domains=domains))
+
+
+def plan_deploy(
+    manifest: Manifest, upload: Upload, stored: StoredPlugin | None, operator: PluginSettings, policy: PolicySettings
+) -> Plan:
+    """What a deployment amounts to, with what the plugin's current release was given.
+
+    Raises Refused (policy), UsageError (domains, configuration, grants).
+    """
+    before = stored.current.settings if stored else Settings()
+    domains = before.domains if upload.domains is None else checked_domains(upload.domains)
+    settings = Settings(
+        config={**before.config, **read_config(upload.config_file), **upload.config},
+        env={**before.env, **upload.env},
+        domains=domains,
+    )
+    grants = merge_grants(stored.grants if stored else (), upload.allow)
+    return plan_release(manifest, settings, grants, operator, policy)
+
+
+def plan_release(
+    manifest: Manifest,
+    settings: Settings,
+    grants: Sequence[str],
+    operator: PluginSettings,
+    policy: PolicySettings,
+) -> Plan:
+    """What a stored release amounts to under the policy of today. Raises as ``plan_deploy`` does."""
+    allowed = ceiling(policy, [*grants, *operator.allow])
+    check(manifest, allowed)
+    return _plan(confine(manifest, allowed), settings, tuple(grants), operator)
+
+
+def plan_preloaded(manifest: Manifest, domains: tuple[str, ...] | None, operator: PluginSettings) -> Plan:
+    """What a plugin that the operator named amounts to: it gets what it asks. Raises UsageError."""
+    given = None if domains is None else checked_domains(domains)
+    return _plan(manifest, Settings(domains=given), (), operator)
+
+
+def _plan(manifest: Manifest, settings: Settings, grants: tuple[str, ...], operator: PluginSettings) -> Plan:
+    domains = settings.domains or operator.domains or checked_domains(manifest.domains)
+    config = {**operator.config, **settings.config}
+    check_config(manifest, {**manifest.config, **config})
+    named = replace(manifest, domains=domains)
+    return Plan(named, settings, grants, config, {**operator.env, **settings.env})
+
+
+def read_config(content: bytes | None) -> dict[str, Any]:
+    """A configuration file: a JSON object, or TOML. Raises UsageError; values are not shown."""
+    if content is None:
+        return {}
+    try:
+        text = content.decode()
+        found = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+        json.dumps(found, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it holds values that JSON has not"
+        raise UsageError(f"the configuration file is neither a JSON object nor TOML: {reason}") from None
+    return dict(found)
+
+
+def check_config(manifest: Manifest, config: Mapping[str, Any]) -> None:
+    """Check the values against the plugin's ``config_schema``. Raises UsageError that names keys, never values."""
+    if manifest.config_schema is None:
+        return
+    try:
+        validator = jsonschema_rs.validator_for(
+            manifest.config_schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
+        )
+        problems = [_describe(error) for error in validator.iter_errors(dict(config))]
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"{manifest.name}: config_schema is no JSON Schema that can be used: {reason}") from None
+    if problems:
+        more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise UsageError("\n".join([f"{manifest.name}: config does not fit config_schema:", *problems[:SHOWN], *more]))
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"it refers to {uri[:200]}, and schemas are not fetched")
+
+
+def _describe(error: jsonschema_rs.ValidationError) -> str:
+    """Where and what rule; the value may be a secret."""
+    place = ".".join(map(str, error.instance_path)) or "config"
+    missing = getattr(error.kind, "property", None)
+    rule = "/".join(map(str, error.schema_path))
+    return f"  {place}: {missing!r} is required" if missing else f"  {place}: does not satisfy {rule}"

@@ -1,0 +1,199 @@
+"""What runs, on which domains, from which files: the one place where the engine, the routes and the contents meet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from weft.calls.channel import Channel
+from weft.engine import Engine, Plugin
+from weft.errors import Conflict, Unavailable, UnknownPlugin
+from weft.packages.contents import ContentStore
+from weft.runtimes.launch import Facts
+from weft.server.deployments import Plan
+from weft.server.domains import Claims
+from weft.server.router import Router
+from weft.server.state import Settings
+from weft.types import Progress
+
+Commit = Callable[[Facts], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What the server knows of one plugin, whether it runs or not. ``since``: when this release began to serve."""
+
+    name: str
+    preloaded: bool = False
+    enabled: bool = True
+    number: int = 1
+    version: str = ""
+    title: str = ""
+    digest: str = ""
+    domains: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+    settings: Settings = Settings()
+    error: str = ""
+    since: float = field(default_factory=time.time)
+
+
+class Absent:
+    """Stands on the domains of a plugin that does not run: every request is told to come again later."""
+
+    call_timeout = 30.0
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self._why = why
+
+    def pick(self) -> Channel:
+        """Raises Unavailable, always."""
+        raise Unavailable(f"plugin {self.name} is {self._why}", retry_after=5.0)
+
+
+class Fleet:
+    """The plugins of a server. It changes nothing of what is stored."""
+
+    def __init__(self, engine: Engine, router: Router, contents: ContentStore, claims: Claims, data: Path) -> None:
+        self.records: dict[str, Record] = {}
+        self.claims = claims
+        self.contents = contents
+        self._engine = engine
+        self._router = router
+        self._data = data
+        self._busy: set[str] = set()
+        self._pins: Counter[str] = Counter()
+        self._ran: dict[tuple[str, int], str] = {}
+        self._changing_contents = asyncio.Lock()
+
+    def record(self, name: str) -> Record:
+        """Raises UnknownPlugin."""
+        if name not in self.records:
+            there = ", ".join(sorted(self.records)) or "none"
+            raise UnknownPlugin(f"there is no plugin {name!r} (there are: {there})")
+        return self.records[name]
+
+    def plugin(self, name: str) -> Plugin | None:
+        """The engine's handle, where the plugin is loaded."""
+        return self._engine.plugins.get(name)
+
+    def serves(self, name: str) -> bool:
+        """Whether the plugin answers calls now."""
+        plugin = self.plugin(name)
+        return plugin is not None and bool(plugin.instances)
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """One change of a plugin at a time. Raises Conflict in GLoom's words."""
+        if name in self._busy:
+            raise Conflict("plugin is already being updated")
+        self._busy.add(name)
+        try:
+            yield
+        finally:
+            self._busy.discard(name)
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def stored(self, folder: Path) -> AsyncIterator[str]:
+        """Keep the content of ``folder``; gives its digest, which is in use while this is open."""
+        async with self._changing_contents:
+            digest = await asyncio.to_thread(self.contents.add, folder)
+            self._pins[digest] += 1
+        try:
+            yield digest
+        finally:
+            self._pins[digest] -= 1
+
+    async def collect(self, kept: Callable[[], set[str]]) -> None:
+        """Delete the content that no release of ``kept()``, no plugin, no change under way and no drain needs."""
+        async with self._changing_contents:
+            unused = await asyncio.to_thread(lambda: self.contents.digests() - kept())
+            for digest in unused - self._in_use():
+                await asyncio.to_thread(self.contents.remove, digest)
+
+    def _in_use(self) -> set[str]:
+        draining = {
+            self._ran[plugin.name, member.release]
+            for plugin in self._engine.plugins.values()
+            for member in (*plugin.draining, *plugin.instances)
+        }
+        return draining | set(+self._pins) | {record.digest for record in self.records.values()}
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        plan: Plan,
+        record: Record,
+        *,
+        commit: Commit | None = None,
+        progress: Progress = lambda _line: None,
+    ) -> None:
+        """Run ``record``'s release as ``plan`` has it, on its domains, in place of what runs.
+
+        ``commit`` makes it the one that is stored. Whatever fails, files, domains and routes are as before.
+        """
+        with self.claims.changing(plan.name, plan.domains):
+            release = await self._engine.prepare(
+                plan.manifest,
+                self.contents.path(record.digest),
+                digest=record.digest,
+                number=record.number,
+                config=plan.config,
+                env=plan.env,
+                progress=progress,
+            )
+            await asyncio.to_thread(_make_private, self._data, plan.name)
+            self._ran[plan.name, record.number] = record.digest
+            plugin = await self._engine.run(release, commit=commit)
+            # In the same turn of the loop in which the engine swapped: routes and release change as one.
+            self._router.assign(plan.name, plugin, plan.domains if _is_web(plugin) else ())
+            title = plan.manifest.title
+            self.records[plan.name] = replace(
+                record, domains=plan.domains, version=plugin.version, title=title, error="", since=time.time()
+            )
+
+    async def restart(self, name: str) -> None:
+        """Run the same release anew, its files checked first."""
+        await asyncio.to_thread(self.contents.verify, self.record(name).digest)
+        await self._engine.restart(name)
+        self.records[name] = replace(self.record(name), since=time.time())
+
+    def stand_in(self, record: Record, why: str) -> None:
+        """List a plugin that does not run; its domains answer that it is ``why``."""
+        self.claims.take(record.name, record.domains)
+        self.records[record.name] = record
+        if self.plugin(record.name) is None:
+            self._router.assign(record.name, Absent(record.name, why), record.domains)
+
+    async def halt(self, name: str) -> None:
+        """Let a plugin finish what it began, and stop it; new requests are refused from now on."""
+        record = self.record(name)
+        self._router.assign(name, Absent(name, "disabled"), record.domains)
+        if self.plugin(name) is not None:
+            await self._engine.unload(name)
+
+    async def forget(self, name: str) -> None:
+        """Stop a plugin, give up its domains and its place in the list."""
+        self._router.release(name)
+        self.claims.release(name)
+        self.records.pop(name, None)
+        if self.plugin(name) is not None:
+            await self._engine.unload(name)
+        self._ran = {key: digest for key, digest in self._ran.items() if key[0] != name}
+
+
+def _is_web(plugin: Plugin) -> bool:
+    return any(each.partition("@")[0] == "web" for each in plugin.provides)
+
+
+def _make_private(data: Path, name: str) -> None:
+    data.mkdir(mode=0o700, exist_ok=True)
+    (data / name).mkdir(mode=0o700, exist_ok=True)

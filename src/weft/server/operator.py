@@ -1,0 +1,410 @@
+"""Everything that an operator can do. Management and the commands only translate to it.
+
+A change that has begun is finished, whoever waits for it: a client that leaves does not undo half of it. Every change
+is validated whole, then committed at once: one transaction stores a release and makes it the current one, and in one
+turn of the loop the engine and the routes swap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from weft.errors import Refused, UsageError, WeftError
+from weft.manifest import read_manifest, stored_source
+from weft.runtimes.launch import Facts
+from weft.server.deployments import Plan, plan_deploy, plan_release
+from weft.server.domains import checked_name
+from weft.server.fleet import Fleet, Record
+from weft.server.journal import Journal
+from weft.server.logs import Logs
+from weft.server.policy import merge_grants
+from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
+from weft.server.status import Deployed, PluginStatus, deployed, status_of
+from weft.server.uploads import Source, Upload, open_upload, stored_manifest
+from weft.settings import PluginSettings, ServerSettings
+from weft.types import Event, OutputLine, Progress
+
+T = TypeVar("T")
+
+PRELOADED = "Plugin is preloaded"
+"""GLoom's words for what no client may change."""
+
+_log = structlog.get_logger("weft.operator")
+
+
+class _CallsItself(Exception):  # noqa: N818 - no error: the deployment goes on under this name
+    """The plugin's ``name()`` returned another name than its definition or file has."""
+
+
+class Operator:
+    """Changes what runs and what is stored, together. Use it on the loop of its engine; ``close`` when done."""
+
+    def __init__(
+        self, settings: ServerSettings, state: StateFolder, store: Store, fleet: Fleet, journal: Journal, logs: Logs
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._store = store
+        self._fleet = fleet
+        self._journal = journal
+        self._logs = logs
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def plugins(self) -> list[PluginStatus]:
+        """Every plugin, by name."""
+        return [self.status(name) for name in sorted(self._fleet.records)]
+
+    def status(self, name: str) -> PluginStatus:
+        """One plugin, by name or by a title that only it has. Raises UnknownPlugin."""
+        record = self._fleet.record(self._resolve(name))
+        return status_of(record, self._fleet.plugin(record.name))
+
+    def _resolve(self, name: str) -> str:
+        titled = [each.name for each in self._fleet.records.values() if each.title == name]
+        return titled[0] if name not in self._fleet.records and len(titled) == 1 else name
+
+    def settings(self, name: str) -> dict[str, list[str]]:
+        """The keys of ``config`` and ``env`` that a plugin was given, and its ``grants``; never a value of the former."""
+        record = self._fleet.record(self._resolve(name))
+        operator = self._operator_settings(record.name)
+        return {
+            "config": sorted({*operator.config, *record.settings.config}),
+            "env": sorted({*operator.env, *record.settings.env}),
+            "grants": sorted({*merge_grants(operator.allow), *record.grants}),
+        }
+
+    async def releases(self, name: str) -> list[StoredRelease]:
+        """The kept releases of a deployed plugin, oldest first. Their settings are secrets: show keys only."""
+        return await asyncio.to_thread(self._store.releases, self._fleet.record(self._resolve(name)).name)
+
+    def events(self, *, follow: bool = False, plugin: str | None = None) -> AsyncIterator[Event]:
+        """What happened, oldest first; with ``follow``, and what happens."""
+        return self._journal.events(follow=follow, plugin=plugin)
+
+    async def logs(
+        self, name: str, *, follow: bool = False, level: str = "trace", tail: int | None = None
+    ) -> AsyncIterator[OutputLine]:
+        """What a plugin printed at ``level`` and above, oldest first; with ``follow``, and what it prints."""
+        name = self._fleet.record(self._resolve(name)).name
+        if follow:
+            async for line in self._logs.follow(name, level=level, tail=tail):
+                yield line
+        else:
+            for line in await self._logs.read(name, level=level, tail=tail):
+                yield line
+
+    # --- deploying --------------------------------------------------------------------------------------------------
+
+    async def deploy(self, upload: Upload, *, progress: Progress = lambda _line: None) -> Deployed:
+        """Let an upload serve in place of what runs under its name, or beside the others.
+
+        Returns when the new release serves and no old one can answer a new request. Raises UsageError, ManifestError,
+        PackageError, Refused, Conflict, EnvironmentFailed, StartFailed, StorageFailed; all is as before then.
+        """
+        return await self._finish(self._deploy(upload, progress))
+
+    async def _deploy(self, upload: Upload, progress: Progress) -> Deployed:
+        async with self.workspace() as folder:
+            source = await asyncio.to_thread(open_upload, upload, folder)
+            try:
+                return await self._install(source, upload, progress)
+            except _CallsItself as found:
+                name = checked_name(str(found))
+                manifest = await asyncio.to_thread(read_manifest, stored_source(source.folder), name=name)
+                return await self._install(Source(source.folder, manifest, named=True), upload, progress)
+
+    async def _install(self, source: Source, upload: Upload, progress: Progress) -> Deployed:
+        name = source.manifest.name
+        self._refuse_preloaded(name)
+        with self._fleet.exclusive(name):
+            stored = await asyncio.to_thread(self._store.plugin, name)
+            plan = plan_deploy(
+                source.manifest, upload, stored, self._operator_settings(name), self._settings.policy
+            )
+            try:
+                async with self._fleet.stored(source.folder) as digest:
+                    return await self._replace(plan, stored, digest, _name_check(source), progress)
+            except WeftError as error:
+                self._journal.record(name, "deploy_failed", str(error))
+                raise
+            finally:
+                await self._tidy(name)
+
+    async def _replace(
+        self,
+        plan: Plan,
+        stored: StoredPlugin | None,
+        digest: str,
+        check_name: Callable[[Facts], None],
+        progress: Progress,
+    ) -> Deployed:
+        same = _same(stored, plan, digest)
+        if stored and same and self._fleet.serves(plan.name) and stored.grants == plan.grants:
+            return deployed(self._fleet.record(plan.name), changed=False)
+        number = stored.current.number if stored and same else await asyncio.to_thread(self._store.next_number, plan.name)
+        record = self._record_of(plan, digest, number)
+
+        async def commit(facts: Facts) -> None:
+            check_name(facts)
+            await asyncio.to_thread(self._commit, plan, record, same)
+
+        await self._fleet.start(plan, record, commit=commit, progress=progress)
+        self._journal.record(plan.name, "deployed", f"{plan.name}#{number} serves", version=plan.manifest.version)
+        return deployed(self._fleet.record(plan.name), changed=True, created=stored is None)
+
+    def _commit(self, plan: Plan, record: Record, same: bool) -> None:  # noqa: FBT001 - to_thread passes positions
+        if same:
+            self._store.set_enabled(plan.name, enabled=True)
+            self._store.set_grants(plan.name, plan.grants)
+            return
+        release = NewRelease(
+            number=record.number, version=plan.manifest.version, digest=record.digest, settings=plan.settings
+        )
+        self._store.commit_release(plan.name, release, grants=plan.grants)
+
+    async def _tidy(self, name: str) -> None:
+        """Forget old releases and files that nothing needs. What fails here is tried again with the next change."""
+        try:
+            if await asyncio.to_thread(self._store.plugin, name):
+                await asyncio.to_thread(self._store.prune, name, keep=self._settings.keep_releases)
+            await self._fleet.collect(self._store.digests)
+        except WeftError as error:
+            _log.warning("old releases are still there", plugin=name, reason=str(error))
+
+    # --- the life of a plugin ---------------------------------------------------------------------------------------
+
+    async def remove(self, name: str, *, purge: bool = False) -> None:
+        """Stop and forget a plugin and its releases; with ``purge``, its data and logs too. Returns once it has drained."""
+        await self._finish(self._remove(self._changeable(name), purge=purge))
+
+    async def _remove(self, name: str, *, purge: bool) -> None:
+        with self._fleet.exclusive(name):
+            await asyncio.to_thread(self._store.remove, name)
+            await self._fleet.forget(name)
+            if purge:
+                await asyncio.to_thread(shutil.rmtree, self._state.data(name), ignore_errors=True)
+                await self._logs.remove(name)
+            self._journal.record(name, "removed", f"{name} is removed")
+            await self._tidy(name)
+
+    async def enable(self, name: str) -> Deployed:
+        """Start a disabled plugin in its current release, and with the server from now on."""
+        return await self._finish(self._enable(self._changeable(name)))
+
+    async def _enable(self, name: str) -> Deployed:
+        with self._fleet.exclusive(name):
+            if self._fleet.record(name).enabled and self._fleet.serves(name):
+                return deployed(self._fleet.record(name), changed=False)
+            return await self._start_stored(name, None, lambda: self._store.set_enabled(name, enabled=True), "enabled")
+
+    async def disable(self, name: str) -> None:
+        """Stop a plugin, now and at the next starts of the server; it stays listed. Returns once it has drained."""
+        await self._finish(self._disable(self._changeable(name)))
+
+    async def _disable(self, name: str) -> None:
+        with self._fleet.exclusive(name):
+            await asyncio.to_thread(self._store.set_enabled, name, enabled=False)
+            self._fleet.records[name] = replace(self._fleet.record(name), enabled=False)
+            await self._fleet.halt(name)
+            self._journal.record(name, "disabled", f"{name} is disabled")
+
+    async def restart(self, name: str) -> Deployed:
+        """Run the same release anew, beside what runs, which then drains. Raises Refused when it is disabled."""
+        name = self._fleet.record(self._resolve(name)).name
+        if not self._fleet.record(name).enabled:
+            raise Refused(f"plugin {name} is disabled: weft enable {name} starts it")
+        return await self._finish(self._restart(name))
+
+    async def _restart(self, name: str) -> Deployed:
+        with self._fleet.exclusive(name):
+            if not self._fleet.record(name).preloaded:
+                return await self._start_stored(name, None, lambda: None, "restarted")
+            await self._fleet.restart(name)
+            self._journal.record(name, "restarted", f"{name} is restarted")
+            return deployed(self._fleet.record(name), changed=True)
+
+    async def rollback(self, name: str, number: int | None = None) -> Deployed:
+        """Go back to a kept release (None: the one before), with its settings. Raises UsageError when there is none."""
+        return await self._finish(self._rollback(self._changeable(name), number))
+
+    async def _rollback(self, name: str, number: int | None) -> Deployed:
+        with self._fleet.exclusive(name):
+            kept = await asyncio.to_thread(self._store.releases, name)
+            target = _target(kept, self._fleet.record(name), number)
+            if target.number == self._fleet.record(name).number and self._fleet.serves(name):
+                return deployed(self._fleet.record(name), changed=False)
+            return await self._start_stored(
+                name, target, lambda: self._store.make_current(name, target.number), "rolled_back"
+            )
+
+    async def _start_stored(
+        self, name: str, release: StoredRelease | None, commit: Callable[[], None], kind: str
+    ) -> Deployed:
+        """Start a kept release (None: the current one); ``commit`` stores that it is so."""
+        stored = await asyncio.to_thread(self._store.plugin, name)
+        assert stored is not None
+        target = release or stored.current
+        await self.start_release(stored, target, commit)
+        self._journal.record(name, kind, f"{name}#{target.number} serves", version=target.version)
+        return deployed(self._fleet.record(name), changed=True)
+
+    async def start_release(
+        self,
+        stored: StoredPlugin,
+        release: StoredRelease,
+        commit: Callable[[], None] = lambda: None,
+        progress: Progress = lambda _line: None,
+    ) -> None:
+        """Start a kept release, its files checked first, under the policy of today, on those domains that it can have."""
+        await asyncio.to_thread(self._fleet.contents.verify, release.digest)
+        folder = self._fleet.contents.path(release.digest)
+        manifest = await asyncio.to_thread(stored_manifest, folder, stored.name)
+        plan = plan_release(
+            manifest, release.settings, stored.grants, self._operator_settings(stored.name), self._settings.policy
+        )
+        plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
+        record = self._record_of(plan, release.digest, release.number)
+
+        async def commit_off_loop(_facts: Facts) -> None:
+            await asyncio.to_thread(commit)
+
+        await self._fleet.start(plan, record, commit=commit_off_loop, progress=progress)
+
+    # --- grants -----------------------------------------------------------------------------------------------------
+
+    async def grant(self, name: str, permissions: Iterable[str]) -> tuple[str, ...]:
+        """Let a plugin have more than the policy, in its next releases and starts. Returns all its grants."""
+        return await self._finish(self._set_grants(self._changeable(name), "granted", merge_grants(permissions), ()))
+
+    async def revoke(self, name: str, permissions: Iterable[str]) -> tuple[str, ...]:
+        """Take grants back. A release that needs one of them is disabled. Returns the grants that are left."""
+        return await self._finish(self._set_grants(self._changeable(name), "revoked", (), merge_grants(permissions)))
+
+    async def _set_grants(self, name: str, kind: str, add: tuple[str, ...], take: tuple[str, ...]) -> tuple[str, ...]:
+        with self._fleet.exclusive(name):
+            record = self._fleet.record(name)
+            if unknown := set(take) - set(record.grants):
+                raise UsageError(f"{name} was not granted {', '.join(sorted(unknown))}")
+            grants = tuple(sorted({*record.grants, *add} - set(take)))
+            await asyncio.to_thread(self._store.set_grants, name, grants)
+            self._fleet.records[name] = replace(record, grants=grants)
+            self._journal.record(name, kind, f"{name}: {kind} {', '.join(add or take)}")
+        if take and record.enabled and not self._may_run(name, grants):
+            await self._disable(name)
+        return grants
+
+    def _may_run(self, name: str, grants: tuple[str, ...]) -> bool:
+        plugin = self._fleet.plugin(name)
+        if plugin is None:
+            return True
+        try:
+            plan_release(
+                plugin.manifest,
+                self._fleet.record(name).settings,
+                grants,
+                self._operator_settings(name),
+                self._settings.policy,
+            )
+        except Refused:
+            return False
+        return True
+
+    # --- within -----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def workspace(self) -> AsyncIterator[Path]:
+        """A folder to unpack in, gone afterwards."""
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._state.uploads))
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def close(self, grace: float) -> None:
+        """Let changes under way finish within ``grace`` seconds, then end them."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
+        """Carry a change through, even when whoever asked for it goes away."""
+        task = asyncio.create_task(change)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.debug("a change failed", reason=str(error))
+
+    def _changeable(self, name: str) -> str:
+        name = self._fleet.record(self._resolve(name)).name
+        self._refuse_preloaded(name)
+        return name
+
+    def _refuse_preloaded(self, name: str) -> None:
+        record = self._fleet.records.get(name)
+        if record is not None and record.preloaded:
+            raise Refused(PRELOADED)
+
+    def _operator_settings(self, name: str) -> PluginSettings:
+        return self._settings.plugins.get(name, PluginSettings())
+
+    def _record_of(self, plan: Plan, digest: str, number: int) -> Record:
+        return Record(
+            name=plan.name,
+            number=number,
+            version=plan.manifest.version,
+            title=plan.manifest.title,
+            digest=digest,
+            domains=plan.domains,
+            grants=plan.grants,
+            settings=plan.settings,
+        )
+
+
+def _same(stored: StoredPlugin | None, plan: Plan, digest: str) -> bool:
+    return stored is not None and (stored.current.digest, stored.current.settings) == (digest, plan.settings)
+
+
+def _name_check(source: Source) -> Callable[[Facts], None]:
+    """What compares the name that a plugin gives itself with the one it is to have."""
+
+    def check(facts: Facts) -> None:
+        if not facts.own_name or facts.own_name == source.manifest.name:
+            return
+        if source.named:
+            raise Refused(
+                f"the plugin calls itself {facts.own_name!r} and was to be named {source.manifest.name!r}: "
+                "leave the name out, or change what its name() returns"
+            )
+        raise _CallsItself(facts.own_name)
+
+    return check
+
+
+def _target(kept: list[StoredRelease], record: Record, number: int | None) -> StoredRelease:
+    if number is None:
+        earlier = [each for each in kept if each.number < record.number]
+        if not earlier:
+            raise UsageError(f"{record.name} has no release before #{record.number}")
+        return earlier[-1]
+    found = next((each for each in kept if each.number == number), None)
+    if found is None:
+        numbers = ", ".join(f"#{each.number}" for each in kept)
+        raise UsageError(f"{record.name} has no release #{number} (kept: {numbers})")
+    return found

@@ -1,0 +1,114 @@
+"""A plugin as operators see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from weft.engine import Plugin
+from weft.server.fleet import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceStatus:
+    """One running copy. ``started`` in seconds since the epoch."""
+
+    pid: int | None
+    state: str
+    release: int
+    started: float
+    in_flight: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginStatus:
+    """``state`` is one of lifecycle.PLUGIN, or ``disabled``; ``error`` is why it does not run, '' when it does.
+
+    ``since``: when its release began to serve (or failed), seconds since the epoch. ``stats`` as Plugin.stats has them.
+    """
+
+    name: str
+    title: str
+    version: str
+    release: int
+    digest: str
+    state: str
+    enabled: bool
+    preloaded: bool
+    domains: tuple[str, ...]
+    since: float
+    error: str = ""
+    provides: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+    instances: tuple[InstanceStatus, ...] = ()
+    draining: tuple[InstanceStatus, ...] = ()
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What a deployment (or roll-back) came to. ``changed`` False: the same release served already."""
+
+    name: str
+    release: int
+    version: str
+    digest: str
+    domains: tuple[str, ...]
+    changed: bool
+    created: bool
+
+
+def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
+    """What is known now."""
+    common = {
+        "name": record.name,
+        "title": record.title,
+        "version": record.version,
+        "release": record.number,
+        "digest": record.digest,
+        "enabled": record.enabled,
+        "preloaded": record.preloaded,
+        "domains": record.domains,
+        "since": record.since,
+        "grants": record.grants,
+        "error": record.error,
+    }
+    if plugin is None:
+        return PluginStatus(**common, state=_idle_state(record))
+    return PluginStatus(
+        **common,
+        state=plugin.state,
+        provides=tuple(map(str, plugin.provides)),
+        instances=_instances(plugin.instances),
+        draining=_instances(plugin.draining),
+        stats=plugin.stats(),
+    )
+
+
+def _idle_state(record: Record) -> str:
+    if not record.enabled:
+        return "disabled"
+    return "failed" if record.error else "starting"
+
+
+def _instances(members: Any) -> tuple[InstanceStatus, ...]:
+    return tuple(
+        InstanceStatus(
+            pid=each.pid, state=each.state, release=each.release, started=each.started, in_flight=each.in_flight
+        )
+        for each in members
+    )
+
+
+def deployed(record: Record, *, changed: bool, created: bool = False) -> Deployed:
+    """The answer to who deployed."""
+    return Deployed(
+        name=record.name,
+        release=record.number,
+        version=record.version,
+        digest=record.digest,
+        domains=record.domains,
+        changed=changed,
+        created=created,
+    )
