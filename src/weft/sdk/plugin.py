@@ -9,6 +9,7 @@ from weft.calls.channel import Methods
 from weft.errors import StartFailed
 from weft.sdk import web
 from weft.sdk.asgi import AsgiProvider
+from weft.sdk.plugin_context import Context, enter
 from weft.sdk.loader import load_entry
 
 
@@ -17,11 +18,13 @@ class HostedPlugin:
 
     def __init__(self, settings: Dict[str, Any]) -> None:
         self._settings = settings
+        self._context = Context(settings["name"], settings["version"], settings["config"], settings["data_dir"])
         self._provider: Optional[AsgiProvider] = None
         self.methods: Methods = {}
 
     async def start(self) -> Dict[str, Any]:
         """Import and start it. Returns ``entry``, ``provides`` (list of name@major), ``kind``, ``name`` (its own, or '')."""
+        enter(self._context)
         entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"])
         kind = web.kind_of(entry)
         if kind is None:
@@ -43,6 +46,7 @@ class HostedPlugin:
 
     async def stop(self) -> None:
         """Stop what was started."""
+        self._context.stopping.set()
         if self._provider is not None:
             await self._provider.stop()
 

@@ -1,0 +1,48 @@
+"""What a plugin may know of itself: its name, settings, folders, and when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any, Mapping, Optional
+
+from weft.errors import UsageError
+
+
+class Context:
+    """A plugin's own context; ``weft.sdk.context()`` gives it to code that is handed none.
+
+    ``config`` is the deployment's values over the manifest's; ``data_dir`` is the plugin's own folder, kept over
+    upgrades; ``stopping`` is set when the plugin is asked to stop, before its shutdown is called.
+    """
+
+    def __init__(self, name: str, version: str, config: Mapping[str, Any], data_dir: str) -> None:
+        self.name = name
+        self.version = version
+        self.config = config
+        self.data_dir = data_dir
+        self.logger = logging.getLogger(name)
+        self.stopping = asyncio.Event()
+
+    def __repr__(self) -> str:
+        """Without the configuration, which may hold secrets."""
+        return f"Context(name={self.name!r}, version={self.version!r}, data_dir={os.fspath(self.data_dir)!r})"
+
+
+class _Current:
+    """The process's one plugin: set once, by the process itself, before the plugin's code is imported."""
+
+    context: Optional[Context] = None
+
+
+def enter(context: Context) -> None:
+    """Make ``context`` the one that ``context()`` gives."""
+    _Current.context = context
+
+
+def context() -> Context:
+    """The context of the plugin that this process runs. Raises UsageError anywhere else."""
+    if _Current.context is None:
+        raise UsageError("there is no plugin context here: this process was not started by a weft host")
+    return _Current.context
