@@ -22,6 +22,11 @@ class Credit:
         self._left -= size
         return self._left > 0
 
+    @property
+    def left(self) -> bool:
+        """Whether anything may be sent now."""
+        return self._left > 0
+
     def arrive(self, size: int) -> bool:
         """``size`` bytes of credit came in. True: sending may go on."""
         self._left = min(self._left + size, WINDOW)
@@ -30,9 +35,9 @@ class Credit:
     def receive(self, size: int) -> bool:
         """An item of ``size`` bytes came in. False: the other side sent it without credit.
 
-        One item may overdraw the window, since a sender learns that credit is used up by sending.
+        A sender learns that credit is used up by sending, and may pass on what it has read already: one window more.
         """
-        allowed = self._arrived < WINDOW
+        allowed = self._arrived < 2 * WINDOW
         self._arrived += size
         return allowed
 

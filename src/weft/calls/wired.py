@@ -337,7 +337,7 @@ class WiredChannel:
 
     def _on_relieved(self) -> None:
         for hand in (*self._calls.values(), *self._serving.values()):
-            if hand.party is not None:
+            if hand.party is not None and hand.credit.left:
                 self._guard(hand.party.on_credit)
 
     def _on_connection_lost(self, error: Optional[Exception]) -> None:
