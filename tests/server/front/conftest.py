@@ -135,24 +135,26 @@ class Client:
         answer = Answer(status, headers, b"")
         if bodyless or status in (204, 304) or status < 200:
             return answer
+        pieces: list[bytes] = []
         try:
-            await self._read_body(answer)
+            await self._read_body(answer, pieces)
         except asyncio.IncompleteReadError as error:
-            answer.body += error.partial
+            pieces.append(error.partial)
             answer.whole = False
+        answer.body = b"".join(pieces)
         return answer
 
-    async def _read_body(self, answer: Answer) -> None:
+    async def _read_body(self, answer: Answer, pieces: list[bytes]) -> None:
         length = answer.header("content-length")
         if length is not None:
-            answer.body = await self.reader.readexactly(int(length))
+            pieces.append(await self.reader.readexactly(int(length)))
         elif answer.header("transfer-encoding") == "chunked":
             while size := int(await self.reader.readuntil(b"\r\n"), 16):
-                answer.body += await self.reader.readexactly(size)
+                pieces.append(await self.reader.readexactly(size))
                 assert await self.reader.readexactly(2) == b"\r\n"
             assert await self.reader.readexactly(2) == b"\r\n"
         else:
-            answer.body = await self.reader.read()
+            pieces.append(await self.reader.read())
 
     async def closed(self) -> bool:
         """Whether the server ends the connection, with nothing more said."""

@@ -146,17 +146,17 @@ class Connection(asyncio.Protocol):
         """See asyncio.Protocol."""
         if self._last:
             return
-        if len(data) > SLICE and self._reading is None:
+        if self._backlog or (len(data) > SLICE and self._reading is None):
             self._backlog += data
-            self._parse_backlog()
-        else:
-            self._parse(data)
+            return self._go_on()
+        self._parse(data)
         if self._queue and self.exchange is None and not self.write_paused:
             self._next()
         if self._queue or self._reading_paused:
             self.update_reading()
         if self._fed and self._reading is None:
             self._await_head()
+        return None
 
     # Parsing: the callbacks are httptools'.
 
@@ -315,13 +315,14 @@ class Connection(asyncio.Protocol):
             self.deadline = self.front.clock.now + self.front.settings.keep_alive_timeout
 
     def _go_on(self) -> None:
-        if self.exchange is not None or self.write_paused or self.phase >= Phase.LINGERING:
+        """Do what can be done with the queue and the backlog."""
+        if self.phase >= Phase.LINGERING:
             return
-        if not self._queue and self._backlog:
-            self._parse_backlog()
-        if self._queue:
+        self._parse_backlog()
+        if self._queue and self.exchange is None and not self.write_paused:
             self._next()
-        elif self._fed and self._reading is None:
+            self._parse_backlog()
+        if self._fed and self._reading is None:
             self._await_head()
         self.update_reading()
 

@@ -102,29 +102,41 @@ class Exchange:
             return
         self.call = call
         request.exchange = self
-        pieces, request.pieces = request.pieces, []
-        for piece in pieces:
-            self.feed(piece)
-        if request.complete:
-            self.end_of_body()
+        self._send_body()
         self.connection.rearm()
 
     def feed(self, piece: bytes) -> None:
         """More of the request's body."""
-        call = self.call
-        if call is None:
+        if self.call is None:
             return
-        self.request.expects = False
-        for start in range(0, len(piece), CHUNK):
-            if not call.send(piece[start : start + CHUNK]):
-                self.blocked = True
+        request = self.request
+        request.expects = False
+        request.pieces.append(piece)
+        if not self.blocked:
+            self._send_body()
         self.connection.rearm()
 
     def end_of_body(self) -> None:
         """The request's body is whole."""
-        if self.call is not None:
+        if self.call is not None and not self.blocked:
             self.call.end()
-            self.connection.rearm()
+        self.connection.rearm()
+
+    def _send_body(self) -> None:
+        """Send what there is of the body, as long as there is credit."""
+        request, call = self.request, self.call
+        if call is None:
+            return
+        pieces, request.pieces = request.pieces, []
+        for index, piece in enumerate(pieces):
+            for start in range(0, len(piece), CHUNK):
+                if not call.send(piece if len(piece) <= CHUNK else piece[start : start + CHUNK]):
+                    request.pieces = [piece[start + CHUNK :], *pieces[index + 1 :]]
+                    self.blocked = True
+                    return self.connection.update_reading()
+        if request.complete:
+            call.end()
+        return None
 
     def patience(self) -> float:
         """Seconds until somebody is too late: the client with its body, or the application with its answer."""
@@ -144,7 +156,9 @@ class Exchange:
         if self.request.expects and self.head is None:
             connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.request.expects = False
-        self.blocked = False
+        if self.blocked:
+            self.blocked = False
+            self._send_body()
         connection.update_reading()
         connection.rearm()
 

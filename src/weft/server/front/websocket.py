@@ -6,6 +6,7 @@ The connection hands its transport over once the request is parsed; from then on
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from wsproto import events
@@ -49,6 +50,10 @@ class Websocket(asyncio.Protocol):
         self._gathered: Any = None
         """What came of a message and was not passed on: str or bytes; None between messages."""
         self._message_size = 0
+        self._outgoing: deque[Any] = deque()
+        """Items that wait for credit: of one read at most."""
+        self._ended = False
+        """The client said its last."""
         self._blocked = False
         self._write_paused = False
         self._reading_paused = False
@@ -147,17 +152,25 @@ class Websocket(asyncio.Protocol):
         return None
 
     def _pass_on(self, item: Any) -> None:
-        if self._call is not None and not self._call.send(item):
-            self._blocked = True
-            self._update_reading()
+        self._outgoing.append(item)
+        if not self._blocked:
+            self._send_items()
+
+    def _send_items(self) -> None:
+        """Send what waits for the application, as long as there is credit."""
+        while self._outgoing and self._call is not None:
+            if not self._call.send(self._outgoing.popleft()):
+                self._blocked = True
+                self._update_reading()
+                return
+        if self._ended and self._call is not None:
+            self._call.end()
 
     def _take_close(self, event: events.CloseConnection) -> None:
         """The client closes, answers our close, or broke the protocol."""
         if not self._closing:
-            self._closing = True
+            self._closing = self._ended = True
             self._pass_on(["close", int(event.code), event.reason or ""])
-            if self._call is not None:
-                self._call.end()
             self._send(event.response())
         self._shut()
 
@@ -175,6 +188,7 @@ class Websocket(asyncio.Protocol):
     def on_credit(self) -> None:
         """See Receiver."""
         self._blocked = False
+        self._send_items()
         self._update_reading()
 
     def on_item(self, item: Any, size: int) -> None:
