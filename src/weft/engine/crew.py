@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from weft.engine.backoff import Backoff
 from weft.engine.release import Release
@@ -119,12 +120,19 @@ class Crew:
         await self._stop(members)
 
     async def _drain(self, members: tuple[Member, ...]) -> None:
-        idle = asyncio.gather(*(member.instance.drained() for member in members))
-        cut = asyncio.ensure_future(self._cut.wait())
-        await asyncio.wait({idle, cut}, timeout=self.release.manifest.limits.drain, return_when=asyncio.FIRST_COMPLETED)
-        for waiting in (idle, cut):
-            waiting.cancel()
-        await asyncio.gather(idle, cut, return_exceptions=True)
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._drained(members)), asyncio.create_task(self._cut.wait())]
+        try:
+            limit = self.release.manifest.limits.drain
+            await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    @staticmethod
+    async def _drained(members: tuple[Member, ...]) -> None:
+        for member in members:
+            await member.instance.drained()
 
     def cut(self) -> None:
         """End the drain now."""

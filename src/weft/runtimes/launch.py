@@ -50,9 +50,17 @@ class Facts:
 class Instance(Protocol):
     """One running copy of a release."""
 
-    channel: Channel
-    pid: int | None
-    facts: Facts
+    @property
+    def channel(self) -> Channel:
+        """Where its calls go."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None where the runtime has no processes."""
+
+    @property
+    def facts(self) -> Facts:
+        """What it said of itself when it had started."""
 
     async def ended(self) -> str:
         """Wait for its end, asked for or not; returns how it ended, in words."""

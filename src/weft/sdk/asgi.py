@@ -15,7 +15,7 @@ from weft.sdk.scope import Message
 
 Application = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-_EAGER = sys.version_info >= (3, 12)
+_EAGER: Dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """A request that never waits then needs no turn of the event loop of its own."""
 
 logger = logging.getLogger("weft.web")
@@ -59,7 +59,7 @@ class AsgiProvider:
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
         if _EAGER:
-            return asyncio.Task(coroutine, loop=self._loop, eager_start=True)
+            return asyncio.Task(coroutine, loop=self._loop, **_EAGER)
         return self._loop.create_task(coroutine)
 
     async def _run(self, cycle: Any) -> None:

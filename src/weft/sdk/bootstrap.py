@@ -20,12 +20,12 @@ def lend(folder):  # type: ignore[no-untyped-def] # run before anything can be i
         def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]
             return PathFinder.find_spec(name, [folder], target) if name == "weft" else None
 
-    sys.meta_path.insert(0, LentWeft)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, LentWeft)
 
 
 if __name__ == "__main__":
     fd, weft_folder = int(sys.argv[1]), sys.argv[2]
-    lend(weft_folder)
+    lend(weft_folder)  # type: ignore[no-untyped-call]
     sys.path += sys.argv[3:]
     del sys.argv[1:]
     from weft.sdk.process import main
