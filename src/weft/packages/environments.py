@@ -8,8 +8,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from weft.errors import EnvironmentFailed
@@ -21,6 +22,8 @@ from weft.packages.interpreters import Fact, Interpreter, Interpreters
 from weft.packages.programs import Progress, quiet
 from weft.packages.resolution import Resolutions, Resolved, content_address
 from weft.packages.uv import Uv
+
+RunUv = Callable[..., Awaitable[str]]
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _MARKER = "weft-environment.json"
@@ -93,38 +96,36 @@ class Environments:
         if await asyncio.to_thread(self._use, digest):
             return
         try:
-            async with exclusive(self._lock(digest), within=_WAIT):
+            async with exclusive(self._lock(digest), within=_WAIT) as lock:
                 if not await asyncio.to_thread(self._use, digest):
-                    await self._build(digest, interpreter, resolved, plugin, progress)
+                    # uv holds the lock too: when it outlives a host that was killed, nobody builds beside it.
+                    uv = partial(
+                        self._uv.run, purpose=f"plugin {plugin}: its environment could not be built",
+                        holding=[lock], progress=progress,
+                    )  # fmt: skip
+                    progress(f"building an environment on Python {interpreter.version}")
+                    await self._build(self._root / digest, interpreter, resolved, uv)
         except TimeoutError:
             raise EnvironmentFailed(
                 f"plugin {plugin}: another has been building its environment for {_WAIT:g} s ({self._lock(digest)})"
             ) from None
 
-    async def _build(
-        self, digest: str, interpreter: Interpreter, resolved: Resolved, plugin: str, progress: Progress
-    ) -> None:
+    async def _build(self, folder: Path, interpreter: Interpreter, resolved: Resolved, uv: RunUv) -> None:
         """At its final path, because virtual environments are bound to theirs; what a crash left there goes first."""
-        folder, purpose = self._root / digest, f"plugin {plugin}: its environment could not be built"
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        progress(f"building an environment on Python {interpreter.version}")
         try:
-            venv = ("venv", "--quiet", "--no-project", "--python", interpreter.path, folder)
-            await self._uv.run(*venv, purpose=purpose, progress=progress)
-            await self._install(folder, resolved, purpose, progress)
+            await uv("venv", "--quiet", "--no-project", "--python", interpreter.path, folder)
+            packages = folder / resolved.filename
+            await asyncio.to_thread(packages.write_bytes, resolved.text.encode())
+            python = folder / "bin" / "python"
+            # Copied, not linked: a plugin that writes into its packages reaches neither uv's cache nor other plugins.
+            sync = ("pip", "sync", "--compile-bytecode", "--link-mode", "copy", "--python", python, packages)
+            await uv(*sync, cwd=resolved.folder)
             marker = json.dumps({**asdict(interpreter), "path": str(interpreter.path)}).encode()
             await asyncio.to_thread(write_whole, folder / _MARKER, marker)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             raise
-
-    async def _install(self, folder: Path, resolved: Resolved, purpose: str, progress: Progress) -> None:
-        packages = folder / resolved.filename
-        await asyncio.to_thread(packages.write_bytes, resolved.text.encode())
-        await self._uv.run(
-            "pip", "sync", "--compile-bytecode", "--python", folder / "bin" / "python", packages,
-            purpose=purpose, cwd=resolved.folder, progress=progress,
-        )  # fmt: skip
 
     def collect(self, in_use: Collection[str], *, idle: float = 0.0) -> list[str]:
         """Remove the environments that are neither in ``in_use`` nor under construction; their digests.

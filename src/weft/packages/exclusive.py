@@ -14,14 +14,17 @@ _POLL = 0.05
 
 
 @asynccontextmanager
-async def exclusive(path: Path, *, within: float) -> AsyncIterator[None]:
-    """Hold ``path`` alone. Raises TimeoutError when another holds it for longer than ``within`` seconds."""
+async def exclusive(path: Path, *, within: float) -> AsyncIterator[int]:
+    """Hold ``path`` alone, by the descriptor that is yielded; a process that inherits it holds on after us.
+
+    Raises TimeoutError when another holds it for longer than ``within`` seconds.
+    """
     async with asyncio.timeout(within) as limit:
         while (descriptor := _take(path)) is None:  # noqa: ASYNC110 # the holder may be another process
             await asyncio.sleep(_POLL)
         limit.reschedule(None)
         try:
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)
 

@@ -58,6 +58,7 @@ class Helpers:
                 target = Path(temporary) / "helpers"
                 await self._uv.run(
                     "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--compile-bytecode",
+                    "--link-mode", "copy",
                     "--python", interpreter.path, "--target", target, "--requirements", "-",
                     purpose=f"the helpers for Python {interpreter.version} could not be installed", given=requirements,
                 )  # fmt: skip

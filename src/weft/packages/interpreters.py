@@ -62,7 +62,7 @@ class Fact:
 
 def host_interpreter() -> Interpreter:
     """The interpreter that this process runs on, outside of any virtual environment."""
-    path = Path(os.path.realpath(sys._base_executable or sys.executable))  # noqa: SLF001 # venv's own way to find it
+    path = Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
     return Interpreter(path, platform.python_version(), sys.abiflags, sys.implementation.name, sysconfig.get_platform())
 
 

@@ -18,6 +18,8 @@ Progress = Callable[[str], None]
 _BLOCK = 64 * 1024
 _LONGEST_LINE = 16 * 1024
 _LINES_KEPT = 400
+_LAST_WORDS = 1.0
+"""Seconds for the output of a killed program to end."""
 _OUTPUT_KEPT = 64 * 1024 * 1024
 
 
@@ -41,19 +43,20 @@ async def run(
     cwd: Path,
     deadline: float,
     given: str = "",
+    holding: Sequence[int] = (),
     progress: Progress = quiet,
 ) -> Finished:
     """Run ``command`` with ``given`` as its standard input; each line of standard error goes to ``progress``.
 
     The program leads a process group of its own, which is killed when the call is cancelled, or after ``deadline``
-    seconds (TimeoutError). Raises OSError where the program cannot be started.
+    seconds (TimeoutError). It inherits the descriptors ``holding``. Raises OSError where the program cannot be started.
     """
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
         source.write(given.encode())
         source.seek(0)
         process = await asyncio.create_subprocess_exec(
             *command, stdin=source, stdout=output, stderr=asyncio.subprocess.PIPE, env=env, cwd=cwd,
-            start_new_session=True,
+            start_new_session=True, pass_fds=holding,
         )  # fmt: skip
         errors = await _watch(process, deadline, progress)
         return Finished(process.returncode or 0, _content(output), "\n".join(errors))
@@ -67,11 +70,20 @@ async def _watch(process: asyncio.subprocess.Process, deadline: float, progress:
             await _read_lines(process.stderr, kept, progress)
             await process.wait()
     except BaseException:
-        with suppress(ProcessLookupError):  # it ended by itself in the meantime
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _kill(process, process.stderr)
         raise
     return kept
+
+
+async def _kill(process: asyncio.subprocess.Process, errors: asyncio.StreamReader) -> None:
+    with suppress(ProcessLookupError):  # it ended by itself in the meantime
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+    with suppress(TimeoutError):  # a stranger that left the group holds the pipe open: it is not waited for
+        async with asyncio.timeout(_LAST_WORDS):
+            while await errors.read(_BLOCK):
+                continue
+    await asyncio.sleep(0)  # lets the pipe's end be noted, after which nothing of the process is left in the loop
 
 
 async def _read_lines(stream: asyncio.StreamReader, kept: deque[str], progress: Progress) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -43,16 +44,24 @@ class Uv:
         self._turns = asyncio.Semaphore(_PROCESSES)
 
     async def run(
-        self, *arguments: str | Path, purpose: str, given: str = "", cwd: Path = NEUTRAL, progress: Progress = quiet
+        self,
+        *arguments: str | Path,
+        purpose: str,
+        given: str = "",
+        cwd: Path = NEUTRAL,
+        holding: Sequence[int] = (),
+        progress: Progress = quiet,
     ) -> str:
         """Standard output of ``uv ARGUMENTS``; when the index cannot be reached, of a second run on what is cached.
 
         Raises EnvironmentFailed: ``purpose`` (what for whom could not be done), with uv's own text.
+        ``holding`` are descriptors of locks that uv is to hold too.
         """
-        done = await self._attempt(arguments, purpose, given, cwd, progress)
+        attempt = partial(self._attempt, purpose=purpose, given=given, cwd=cwd, holding=holding, progress=progress)
+        done = await attempt(arguments)
         if done.code and _NO_NETWORK.search(done.errors):
             progress("the package index cannot be reached: trying with what is cached")
-            cached = await self._attempt(("--offline", *arguments), purpose, given, cwd, progress)
+            cached = await attempt(("--offline", *arguments))
             done = done if cached.code else cached
         if done.code:
             raise EnvironmentFailed(_message(purpose, done), explanation(done))
@@ -60,16 +69,23 @@ class Uv:
 
     async def look(self, *arguments: str | Path, cwd: Path = NEUTRAL) -> Finished:
         """The same for a question whose failure is an answer."""
-        return await self._attempt(arguments, "uv could not be asked", "", cwd, quiet)
+        return await self._attempt(arguments, purpose="uv could not be asked", cwd=cwd)
 
     async def _attempt(
-        self, arguments: tuple[str | Path, ...], purpose: str, given: str, cwd: Path, progress: Progress
+        self,
+        arguments: tuple[str | Path, ...],
+        *,
+        purpose: str,
+        cwd: Path,
+        given: str = "",
+        holding: Sequence[int] = (),
+        progress: Progress = quiet,
     ) -> Finished:
         command = [self.path, "--color", "never", "--no-progress", *arguments]
         try:
             async with self._turns:
                 return await run(
-                    command, env=self._environ, cwd=cwd, deadline=self._deadline, given=given,
+                    command, env=self._environ, cwd=cwd, deadline=self._deadline, given=given, holding=holding,
                     progress=lambda line: progress(without_credentials(line)),
                 )  # fmt: skip
         except TimeoutError:
