@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from weft import settings
-from weft.cli import main as commands
+from weft.cli.commands import cli as commands
 from weft.lifecycle import INSTANCE, PLUGIN
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +103,10 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
+COMMON = ("--json", "--debug", "--state", "--help")
+"""Options that every command has."""
+
+
 def every_command(group: click.Group = commands, prefix: str = "weft") -> Iterator[tuple[str, click.Command]]:
     """Each command with its full name, groups descended into."""
     for name, command in sorted(group.commands.items()):
@@ -114,16 +118,19 @@ def every_command(group: click.Group = commands, prefix: str = "weft") -> Iterat
 
 def commands_page() -> str:
     parts = [_command(name, command) for name, command in every_command()]
-    head = "Every command has `--help`. Exit codes: 0 done, 1 failed, 2 wrong usage."
+    common = ", ".join(f"`{option}`" for option in COMMON)
+    head = f"Every command also has {common}. Exit codes: 0 done, 1 failed, 2 wrong usage."
     return "\n".join(["# Commands", "", GENERATED + head, "", *parts])
 
 
 def _command(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    rows = [record for parameter in command.get_params(context) if (record := parameter.get_help_record(context))]
-    options = "\n".join(f"- `{option}`: {help_text}" for option, help_text in rows)
-    return f"## `{name}`\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n\n{options}\n"
+    records = [parameter.get_help_record(context) for parameter in command.params]
+    own = [record for record in records if record and record[1] and record[0].split()[0] not in COMMON]
+    options = "".join(f"- `{option}`: {meaning}\n" for option, meaning in own)
+    text = f"## `{name}`\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n"
+    return f"{text}\n{options}" if options else text
 
 
 # --- lifecycle and benchmarks ---------------------------------------------------------------------------------------
