@@ -97,7 +97,7 @@ def find_holders(inode: int, proc: Path = Path("/proc")) -> Holders:
     deadline = time.monotonic() + _SCAN_SECONDS
     target = f"socket:[{inode}]"
     seen, hidden = set(), set()
-    for pid in [int(name) for name in os.listdir(proc) if name.isdigit()]:
+    for pid in [int(name) for name in os.listdir(proc) if name.isdigit()]:  # noqa: PTH208 - as in _link
         if time.monotonic() > deadline:
             raise Undecided(f"looking for the holders of a socket took more than {_SCAN_SECONDS:g} s")
         try:
@@ -112,13 +112,15 @@ def _holds(process: Path, target: str) -> bool:
     """Threads are looked at one by one, as a thread may have a table of its own."""
     # A process, thread or descriptor that ends while it is looked at holds nothing.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return any(_table_holds(f"{process}/task/{thread}/fd", target) for thread in os.listdir(f"{process}/task"))
+        threads = os.listdir(process / "task")  # noqa: PTH208 - as in _link
+        return any(_table_holds(f"{process}/task/{thread}/fd", target) for thread in threads)
     return False
 
 
 def _table_holds(table: str, target: str) -> bool:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return any(_link(f"{table}/{descriptor}") == target for descriptor in os.listdir(table))
+        descriptors = os.listdir(table)  # noqa: PTH208 - as in _link
+        return any(_link(f"{table}/{descriptor}") == target for descriptor in descriptors)
     return False
 
 

@@ -1,0 +1,117 @@
+"""What every command has: ``--json``, ``--debug``, ``--state``, errors without traceback, and its place in the help."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from weft.cli.output import Output
+from weft.errors import WeftError
+
+SECTIONS = (
+    ("Serve", ("serve",)),
+    ("Deploy", ("deploy", "config")),
+    ("Watch", ("list", "status", "logs", "events")),
+    ("Live", ("restart", "rollback", "remove", "enable", "disable")),
+    ("Allow", ("grant", "revoke")),
+    ("Make", ("new", "check", "pack", "dev")),
+    ("Machine", ("doctor", "completion")),
+)
+"""Headings of ``weft --help``, each with its commands, in order."""
+
+
+class Session:
+    """What one run of a command works with. The server is only looked for when it is asked something."""
+
+    def __init__(self, *, json: bool, debug: bool, state: Path | None) -> None:
+        self.output = Output(json=json, debug=debug)
+        self.given_state = state
+
+    @property
+    def state(self) -> Path:
+        """The server's STATE folder."""
+        from weft.server.configuration import default_state
+
+        return (self.given_state or default_state(os.environ)).absolute()
+
+    @property
+    def client(self) -> Any:
+        """The running server. See client.Client."""
+        from weft.cli.client import Client
+
+        return Client(self.state, token=os.environ.get("WEFT_TOKEN"))
+
+
+class Command(click.Command):
+    """A command that takes a Session as its first argument. A failure is told by ``Output``, with exit code 1."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(["--json"], is_flag=True, help="Print JSON."),
+            click.Option(["--debug"], is_flag=True, envvar="WEFT_DEBUG", help="Show tracebacks of errors."),
+            click.Option(
+                ["--state"], type=click.Path(path_type=Path), help="The server's folder [default: $WEFT_STATE]."
+            ),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See click."""
+        given = ctx.params
+        session = Session(json=given.pop("json"), debug=given.pop("debug"), state=given.pop("state"))
+        given["session"] = session
+        try:
+            return super().invoke(ctx)
+        except (WeftError, OSError) as error:
+            session.output.error(error)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            ctx.exit(1)
+
+
+class Sections(click.Group):
+    """A group whose help is in sections."""
+
+    command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """See click."""
+        for heading, names in SECTIONS:
+            rows = [(name, self.commands[name].get_short_help_str(80)) for name in names if name in self.commands]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """See click; a command that a later version will have is refused by name."""
+        if args and args[0] in ("top", "call", "run", "contract"):
+            raise click.UsageError(f"{args[0]}: not in this version", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` options as a mapping. Raises wrong usage."""
+    split = [value.partition("=") for value in values]
+    for key, equals, _ in split:
+        if not key or not equals:
+            raise click.BadParameter("expected KEY=VALUE", param=param)
+    return {key: value for key, _, value in split}
+
+
+def variables(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE``, or ``KEY`` for the variable's value here, which keeps secrets out of the shell's history."""
+    found = {}
+    for value in values:
+        key, equals, given = value.partition("=")
+        if not key or (not equals and key not in os.environ):
+            raise click.BadParameter(
+                f"{key or value!r}: expected KEY=VALUE, or KEY of a variable that is set", param=param
+            )
+        found[key] = given if equals else os.environ[key]
+    return found
+
+
+Callback = Callable[..., Any]

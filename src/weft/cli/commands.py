@@ -1,0 +1,20 @@
+"""The group of all commands."""
+
+from __future__ import annotations
+
+import click
+
+from weft import __version__
+from weft.cli import deploying, life, machine, making, serving, watching
+from weft.cli.command import Sections
+
+
+@click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="weft")
+def cli() -> None:
+    """Run plugins, each isolated with its own packages, and replace them without losing a request."""
+
+
+for module in (serving, deploying, watching, life, making, machine):
+    for command in module.COMMANDS:
+        cli.add_command(command)

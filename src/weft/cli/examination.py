@@ -1,0 +1,75 @@
+"""What ``weft doctor`` finds."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from weft.cli.client import Client
+from weft.errors import WeftError
+from weft.packages.environments import Environments
+
+PORTS = (("HTTP", 3000), ("GLoom's RPC", 7143))
+NOT_YET = (
+    ("sandbox", "not in this version: a plugin's process may touch what its user may"),
+    ("memory and CPU limits", "not in this version: limits are kept with the plugin, and not enforced"),
+)
+
+
+async def examine(state: Path) -> list[dict[str, Any]]:
+    """Facts, each ``{"name", "ok", "detail"}``; the detail says what a missing one costs."""
+    return [
+        *_system(),
+        *await _tools(state),
+        *[_fact(name, ok=False, detail=detail) for name, detail in NOT_YET],
+        await asyncio.to_thread(_server, state),
+        *[_port(name, number) for name, number in PORTS],
+    ]
+
+
+def _fact(name: str, *, ok: bool, detail: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "detail": detail}
+
+
+def _system() -> list[dict[str, Any]]:
+    known = sys.platform == "linux"
+    cost = "programs cannot be told apart: management needs the token of STATE/token"
+    return [_fact("who may manage", ok=known, detail="told by the kernel" if known else cost)]
+
+
+async def _tools(state: Path) -> list[dict[str, Any]]:
+    try:
+        facts = await Environments(state / "environments").facts()
+    except WeftError as error:
+        return [_fact("interpreters", ok=False, detail=str(error))]
+    return [
+        _fact(
+            each.name,
+            ok=each.path is not None,
+            detail=" ".join(filter(None, (each.version, str(each.path or "not found"), each.note))),
+        )
+        for each in facts
+    ]
+
+
+def _server(state: Path) -> dict[str, Any]:
+    try:
+        plugins = Client(state).get("/api/v1/plugins")
+    except WeftError as error:
+        return _fact("server", ok=False, detail=str(error))
+    return _fact("server", ok=True, detail=f"runs at {state} with {len(plugins)} plugins")
+
+
+def _port(name: str, number: int) -> dict[str, Any]:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError as error:
+            return _fact(
+                f"port {number} ({name})", ok=False, detail=f"{error.strerror}: choose another, or stop its user"
+            )
+    return _fact(f"port {number} ({name})", ok=True, detail="free")

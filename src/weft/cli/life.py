@@ -1,0 +1,100 @@
+"""The life of a plugin that is there: restart, roll back, remove, enable, disable, and what it may have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from weft.cli.command import Command, Session
+from weft.cli.deploying import describe
+
+
+def _act(session: Session, name: str, action: str, body: Any = None) -> Any:
+    from weft.cli.client import plugin_path
+
+    with session.output.busy(f"{action} {name} …"):
+        return session.client.post(plugin_path(name, action), body)
+
+
+@click.command(cls=Command)
+@click.argument("name")
+def restart(session: Session, name: str) -> None:
+    """Run the same release anew; no request is lost."""
+    result = _act(session, name, "restart")
+    session.output.result(result, describe(result))
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.argument("release", required=False)
+def rollback(session: Session, name: str, release: str | None) -> None:
+    """Go back to RELEASE (a number), or to the release before."""
+    number = release.rpartition("#")[2] if release else None
+    if number is not None and not number.isdigit():
+        raise click.BadParameter("expected the number of a release", param_hint="RELEASE")
+    result = _act(session, name, "rollback", {"release": int(number) if number else None})
+    session.output.result(result, describe(result))
+
+
+@click.command(cls=Command)
+@click.argument("name")
+def enable(session: Session, name: str) -> None:
+    """Start a disabled plugin, now and with the server."""
+    result = _act(session, name, "enable")
+    session.output.result(result, describe(result))
+
+
+@click.command(cls=Command)
+@click.argument("name")
+def disable(session: Session, name: str) -> None:
+    """Stop a plugin, and leave it stopped."""
+    _act(session, name, "disable")
+    session.output.result({"name": name, "disabled": True}, f"{name} is disabled")
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.option("--purge", is_flag=True, help="Delete its data folder and logs too.")
+def remove(session: Session, name: str, *, purge: bool) -> None:
+    """Stop and forget a plugin."""
+    from weft.cli.client import plugin_path
+
+    with session.output.busy(f"remove {name} …"):
+        session.client.delete(plugin_path(name), purge=purge)
+    session.output.result({"name": name, "removed": True}, f"{name} is removed")
+
+
+@click.command(cls=Command)
+@click.argument("name")
+def config(session: Session, name: str) -> None:
+    """The keys of a plugin's settings and variables; never a value."""
+    from weft.cli.client import plugin_path
+
+    keys = session.client.get(plugin_path(name, "config"))
+    rows = [(kind, key) for kind, names in keys.items() for key in names]
+    session.output.table(keys, ("kind", "key"), rows)
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.argument("permissions", nargs=-1, required=True)
+def grant(session: Session, name: str, permissions: tuple[str, ...]) -> None:
+    """Let a plugin have more than the policy gives (read=PATH, memory=1GiB, manage …)."""
+    _change_grants(session, name, "grant", permissions)
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.argument("permissions", nargs=-1, required=True)
+def revoke(session: Session, name: str, permissions: tuple[str, ...]) -> None:
+    """Take grants back; a release that needs one of them is disabled."""
+    _change_grants(session, name, "revoke", permissions)
+
+
+def _change_grants(session: Session, name: str, action: str, permissions: tuple[str, ...]) -> None:
+    grants = _act(session, name, action, {"permissions": list(permissions)})
+    session.output.result({"name": name, "grants": grants}, f"{name} has: {' '.join(grants) or 'no grants'}")
+
+
+COMMANDS = (restart, rollback, remove, enable, disable, config, grant, revoke)

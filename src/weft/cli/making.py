@@ -1,0 +1,67 @@
+"""``weft new``, ``check``, ``pack``, ``dev``: for authors. None of them needs a running server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from weft.cli.command import Command, Session
+from weft.errors import UsageError
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.option("--web", is_flag=True, default=True, help="A web application (the default).")
+def new(session: Session, name: str, *, web: bool) -> None:
+    """Make a plugin: a folder NAME with an application and its manifest."""
+    from weft.cli.scaffold import make_web
+
+    assert web
+    folder = make_web(Path(name))
+    session.output.result({"folder": str(folder)}, f"{folder}/ is made: try it with `weft dev {folder}`")
+
+
+@click.command(cls=Command)
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+def check(session: Session, source: Path) -> None:
+    """Read a plugin's manifest and code, running nothing; every problem at once."""
+    from weft.cli.report import describe_report, lines_of
+    from weft.manifest import check as examine
+
+    report = examine(source)
+    session.output.result(describe_report(report), "\n".join(lines_of(report)))
+    if not report.ok:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(cls=Command)
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="[default: NAME-VERSION.plg]")
+def pack(session: Session, source: Path, target: Path | None) -> None:
+    """Pack a plugin's folder into a .plg archive, the same bytes each time."""
+    from weft.manifest import read_manifest
+    from weft.packages.archives import pack as write
+
+    manifest = read_manifest(source)
+    archive = write(source, target or Path(f"{manifest.name}-{manifest.version}.plg"))
+    session.output.result({"archive": str(archive), "bytes": archive.stat().st_size}, str(archive))
+
+
+@click.command(cls=Command)
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="0: any free one.")
+def dev(session: Session, source: Path, host: str, port: int) -> None:
+    """Serve one plugin, and load it anew when its files change.
+
+    A version that does not start prints its traceback, and the one before goes on serving.
+    """
+    if session.given_state is not None:
+        raise UsageError("weft dev has a state of its own: leave --state out")
+    from weft.cli.development import develop
+
+    develop(source, host=host, port=port, output=session.output)
+
+
+COMMANDS = (new, check, pack, dev)

@@ -1,0 +1,108 @@
+"""What commands print: text for people, tables and colours on a terminal only, JSON for programs."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from weft.errors import WeftError
+
+
+class Output:
+    """Results go to stdout; progress and errors to stderr, but for ``json``, where an error is the result."""
+
+    def __init__(self, *, json: bool, debug: bool) -> None:
+        self.json = json
+        self._debug = debug
+
+    def result(self, value: Any, text: str = "") -> None:
+        """What the command did: ``value`` as JSON, or ``text``."""
+        if self.json:
+            print(jsons.dumps(value, indent=2, default=str))
+        elif text:
+            print(text)
+
+    def line(self, value: Any, text: str) -> None:
+        """One of many results, as it comes: one JSON object, or one text, per line."""
+        print(jsons.dumps(value, default=str) if self.json else text, flush=True)
+
+    def say(self, text: str) -> None:
+        """A line of a server's life."""
+        self.line({"message": text}, text)
+
+    def table(self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table on a terminal, columns of text elsewhere."""
+        if self.json:
+            self.result(value)
+        elif sys.stdout.isatty():
+            _print_rich_table(columns, rows)
+        else:
+            _print_plain_table(columns, rows)
+
+    def progress(self, text: str) -> None:
+        """How something long goes on."""
+        if not self.json:
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Something that may take more than a second; shown as long as it does, on a terminal."""
+        if self.json or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(text):
+            yield
+
+    def error(self, error: Exception) -> None:
+        """What went wrong, without our own traceback; a plugin's own is shown."""
+        if self.json:
+            self.result(_described(error))
+        else:
+            print(f"{_paint('error:')} {_message(error)}", file=sys.stderr)
+            if text := getattr(error, "traceback", ""):
+                print(text.rstrip(), file=sys.stderr)
+        if self._debug:
+            traceback.print_exception(error)
+
+
+def _paint(word: str) -> str:
+    return f"\x1b[1;31m{word}\x1b[0m" if sys.stderr.isatty() else word
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _described(error: Exception) -> Any:
+    body = getattr(error, "body", None)
+    if body is None and isinstance(error, WeftError):
+        from weft.server.management.problems import describe
+
+        body = describe(error)
+    return body or {"error": {"type": type(error).__name__, "message": _message(error)}}
+
+
+def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    lines = [[column.upper() for column in columns], *rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,40 @@
+"""What the endpoints translate to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+
+from weft.server.management.deploys import Deploys
+from weft.server.management.metrics import Sample
+
+if TYPE_CHECKING:
+    from weft.server.operator import Operator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One server's management."""
+
+    operator: Operator
+    uploads: Path
+    """Where uploads are received: a folder of the server's own."""
+    most_upload: int
+    """Bytes."""
+    url: Callable[[str], str]
+    """The address of a domain on this server."""
+    is_ready: Callable[[], bool]
+    sample: Callable[[], Sample]
+    """What /metrics shows."""
+    deploys: Deploys = field(default_factory=Deploys)
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """The context of the application that serves this request."""
+    context = connection.app.state.context
+    assert isinstance(context, Context)
+    return context
