@@ -1,0 +1,111 @@
+"""Every example is served at once, and asked something that only the real application can answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ENVIRONMENTS = 240
+"""Seconds for the first build of every environment, over a slow network."""
+
+
+class Site:
+    """One plugin's domain on a running server."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.address = ("127.0.0.1", port)
+        self.host = f"{name}.localhost:{port}"
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"host": self.host}, timeout=30)
+
+    def get(self, path: str, **options) -> httpx.Response:
+        return self.client.get(path, **options).raise_for_status()
+
+
+def ask_datasette(site: Site) -> None:
+    sql = "select weave, count(*) as fabrics from cloth group by weave order by fabrics desc, weave limit 1"
+    rows = site.get("/weaving.json", params={"sql": sql, "_shape": "array"}).json()
+    assert rows == [{"weave": "tabby", "fabrics": 4}]
+    versions = site.get("/-/versions.json").json()
+    assert versions["datasette"]["version"].startswith(("0.", "1."))
+    assert "Nîmes" in site.get("/weaving/fabrics/1").text
+
+
+def ask_shop(site: Site) -> None:
+    assert site.get("/about").json()["pydantic"].startswith("1.")
+    assert "merino" in site.get("/").text
+    made = site.client.post("/orders", json={"yarn": "silk", "skeins": 2})
+    assert (made.status_code, made.json()["cents"]) == (201, 4300)
+    refused = site.client.post("/orders", json={"yarn": "steel", "skeins": 2})
+    assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["yarn"])
+    assert [order["yarn"] for order in site.get("/orders").json()] == ["silk"]
+
+
+def ask_yarn(site: Site) -> None:
+    assert site.get("/").json()["pydantic"].startswith("2.")
+    cloth = site.client.post("/cloth", json={"width": 50, "length": 200}).json()
+    assert (cloth["warp_metres"], cloth["weft_metres"]) == (1040, 880)
+    assert "/cloth" in site.get("/openapi.json").json()["paths"]
+    with connect(f"ws://{site.host}/shuttle", sock=socket.create_connection(site.address)) as shuttle:
+        shuttle.send("weft")
+        assert shuttle.recv(timeout=10) == "tfew"
+
+
+def ask_guestbook(site: Site) -> None:
+    assert "Django" in site.get("/admin/login/").text
+    assert "--primary" in site.get("/static/admin/css/base.css").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', site.get("/").text)
+    assert token is not None
+    written = site.client.post("/", data={"csrfmiddlewaretoken": token[1], "name": "Ada", "text": "I was here."})
+    assert written.status_code == 302
+    assert site.get("/guests.json").json() == {
+        "guests": [{"name": "Ada", "entries": 1}, {"name": "Weft", "entries": 1}]
+    }
+
+
+def ask_notes(site: Site) -> None:
+    with site.client.stream("GET", "/events") as events:
+        changes = (json.loads(line[6:]) for line in events.iter_lines() if line.startswith("data: "))
+        assert "<td>passes</td>" in next(changes)["html"]
+        with httpx.Client(base_url=site.client.base_url, headers={"host": site.host}) as writer:
+            writer.put("/notes", content="# Changed <script>").raise_for_status()
+        assert next(changes)["html"] == "<h1>Changed &lt;script&gt;</h1>"
+
+
+def ask_hello(site: Site) -> None:
+    assert site.get("/Ada").text == "hello, Ada\n"
+
+
+def ask_greeter(site: Site) -> None:
+    assert site.get("/hello/Ada", params={"lang": "fr"}).text == "Bonjour, Ada!\n"
+    assert site.client.get("/hello/Ada", params={"lang": "xx"}).status_code == 404
+    assert site.get("/greeted").json() == {"greeted": 1}
+
+
+@pytest.mark.network
+@pytest.mark.timeout(ENVIRONMENTS + 120)
+def test_all_examples_side_by_side(weft_server):
+    port = weft_server(EXAMPLES, within=ENVIRONMENTS).port
+    ask_datasette(Site(port, "datasette"))
+    ask_shop(Site(port, "shop"))
+    ask_yarn(Site(port, "yarn"))
+    ask_guestbook(Site(port, "guestbook"))
+    ask_notes(Site(port, "notes"))
+    ask_hello(Site(port, "hello"))
+    ask_greeter(Site(port, "greeter"))
+
+
+def test_the_shipped_database_is_what_its_source_makes():
+    folder = EXAMPLES / "datasette"
+    source = f"file:{folder / 'weaving.db'}?mode=ro"
+    with closing(sqlite3.connect(":memory:")) as made, closing(sqlite3.connect(source, uri=True)) as shipped:
+        made.executescript((folder / "weaving.sql").read_text())
+        assert list(made.iterdump()) == list(shipped.iterdump())
