@@ -161,7 +161,9 @@ class WiredChannel:
         if self.closed:
             raise Unavailable(f"{self._faults.who} is not running")
         call_id = self._next_id
-        self._next_id = call_id + 2 if call_id < frames.LAST_ID - 2 else 2 - self._odd
+        while call_id in self._calls:  # open since before the ids began anew
+            call_id = frames.next_id(call_id)
+        self._next_id = frames.next_id(call_id)
         call = WiredCall(self, call_id, receiver)
         self.connection.send(frames.CALL, call_id, (method, args, streaming, timeout, trace))
         self._calls[call_id] = call
@@ -207,6 +209,8 @@ class WiredChannel:
     async def greet(self, timeout: float) -> Mapping[str, Any]:
         """Exchange hellos; returns the other side's. Raises ProtocolError, DeadlineExceeded or InstanceLost."""
         hello = {"wire": frames.VERSION, "python": ".".join(map(str, sys.version_info[:3])), "pid": os.getpid()}
+        if self.closed:
+            raise InstanceLost("the connection is closed", **self._faults.plugin)
         self._hello = self._hello or asyncio.get_running_loop().create_future()
         self.connection.send(frames.HELLO, 0, hello)
         try:
@@ -252,9 +256,10 @@ class WiredChannel:
         return call_id in self._serving
 
     def finish(self, call_id: int, kind: int, value: Any) -> None:
-        """Answer a call of the other side, once."""
-        if self._serving.pop(call_id, None) is not None and not self.closed:
+        """Answer a call of the other side, once. A value that cannot be sent raises, and the call waits on."""
+        if call_id in self._serving:
             self.connection.send(kind, call_id, value)
+            del self._serving[call_id]
 
     # What arrives.
 
@@ -306,19 +311,19 @@ class WiredChannel:
             return
         if not hand.credit.receive(size):
             raise frames.FrameError(f"an item of {size} bytes for call {call_id} came without credit")
-        self._guard(hand.party.on_item, value, size)
+        self._tell(call_id, hand.party.on_item, value, size)
 
     def _take_end(self, call_id: int, _value: Any, _size: int) -> None:
         reply = self._serving.get(call_id)
         if reply is not None and reply.party is not None:
-            self._guard(reply.party.on_end)
+            self._tell(call_id, reply.party.on_end)
 
     def _take_credit(self, call_id: int, value: Any, _size: int) -> None:
         if type(value) is not int or value <= 0:
             raise frames.FrameError(f"credit must be a positive number of bytes, found {value!r}")
         hand = self._hand(call_id)
         if hand is not None and hand.credit.arrive(value):
-            self._guard(hand.party.on_credit)
+            self._tell(call_id, hand.party.on_credit)
 
     def _take_ping(self, _id: int, value: Any, _size: int) -> None:
         self.connection.send(frames.PONG, 0, value)
@@ -336,9 +341,10 @@ class WiredChannel:
     # The end, and what holds on the way.
 
     def _on_relieved(self) -> None:
-        for hand in (*self._calls.values(), *self._serving.values()):
-            if hand.party is not None and hand.credit.left:
-                self._guard(hand.party.on_credit)
+        for call_id in (*self._calls, *self._serving):
+            hand = self._hand(call_id)
+            if hand is not None and hand.credit.left:
+                self._tell(call_id, hand.party.on_credit)
 
     def _on_connection_lost(self, error: Optional[Exception]) -> None:
         lost: WeftError
@@ -366,6 +372,18 @@ class WiredChannel:
     def _settle(self) -> None:
         if self._idle is not None and not self._calls and not self._idle.done():
             self._idle.set_result(None)
+
+    def _tell(self, call_id: int, callback: Callable[..., None], *args: Any) -> None:
+        """A callback of a call that goes on after it; an exception ends that call, on both sides."""
+        try:
+            callback(*args)
+        except Exception as error:
+            self._on_fault(error)
+            self.finish(call_id, frames.ERROR, Faults.describe(error))
+            call = self._calls.get(call_id)
+            if call is not None:
+                self.forget(call_id)
+                self._guard(call.party.on_error, WeftError(f"a call of {self._faults.who} was broken off: {error!r}"))
 
     def _guard(self, callback: Callable[..., None], *args: Any) -> None:
         try:

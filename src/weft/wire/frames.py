@@ -53,6 +53,11 @@ def pack_header(kind: int, call_id: int, length: int) -> bytes:
     return HEADER.pack(length, kind, call_id)
 
 
+def next_id(call_id: int) -> int:
+    """The call id after ``call_id`` on the same side; after the last they begin anew."""
+    return call_id + 2 if call_id <= LAST_ID - 2 else 2 - call_id % 2
+
+
 class FrameReader:
     """Cuts a byte stream into frames and hands each to ``deliver(kind, call_id, payload)``, in order."""
 

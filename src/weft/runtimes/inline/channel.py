@@ -88,13 +88,34 @@ class InlineChannel:
         """Whether that call has neither ended nor been cancelled."""
         return call in self._calls
 
-    def later(self, call: InlineCall, callback: Callable[..., None], *args: Any) -> None:
-        """Call back in a later turn, if the call is still alive then."""
-        self._loop.call_soon(self._if_alive, call, callback, *args)
+    def to_caller(self, call: InlineCall, callback: Callable[..., None], *args: Any) -> None:
+        """Call the caller back in a later turn, if the call is still alive then."""
+        self._loop.call_soon(self._if_alive, call, self._caller_broke, callback, *args)
 
-    def _if_alive(self, call: InlineCall, callback: Callable[..., None], *args: Any) -> None:
+    def to_callee(self, call: InlineCall, callback: Callable[..., None], *args: Any) -> None:
+        """Call the callee back in a later turn, if the call is still alive then."""
+        self._loop.call_soon(self._if_alive, call, self._callee_broke, callback, *args)
+
+    def _if_alive(
+        self,
+        call: InlineCall,
+        broke: Callable[[InlineCall, Exception], None],
+        callback: Callable[..., None],
+        *args: Any,
+    ) -> None:
         if call in self._calls:
-            self._guard(callback, *args)
+            try:
+                callback(*args)
+            except Exception as error:
+                self._on_fault(error)
+                broke(call, error)
+
+    def _caller_broke(self, call: InlineCall, error: Exception) -> None:
+        self.cancel(call)
+        self._guard(call.receiver.on_error, WeftError(f"a call of {self.faults.who} was broken off: {error!r}"))
+
+    def _callee_broke(self, call: InlineCall, error: Exception) -> None:
+        self.end(call, call.receiver.on_error, self.faults.error(Faults.describe(error)))
 
     def end(self, call: InlineCall, callback: Callable[..., None], *args: Any) -> None:
         """The call's last callback; after it the call is forgotten."""
@@ -142,7 +163,7 @@ class InlineCall:
     def send(self, item: Any) -> bool:
         """See calls.channel.Call."""
         size = _size(item)
-        self._channel.later(self, self._arrive, item, size)
+        self._channel.to_callee(self, self._arrive, item, size)
         return self.credit.spend(size)
 
     def _arrive(self, item: Any, size: int) -> None:
@@ -152,7 +173,7 @@ class InlineCall:
 
     def end(self) -> None:
         """See calls.channel.Call."""
-        self._channel.later(self, self._ended)
+        self._channel.to_callee(self, self._ended)
 
     def _ended(self) -> None:
         if self.reply.consumer is not None:
@@ -162,7 +183,7 @@ class InlineCall:
         """See calls.channel.Call."""
         report = self.credit.consume(size)
         if report and self.reply.credit.arrive(report):
-            self._channel.later(self, self._granted)
+            self._channel.to_callee(self, self._granted)
 
     def _granted(self) -> None:
         if self.reply.consumer is not None:
@@ -187,7 +208,7 @@ class InlineReply:
     def send(self, item: Any) -> bool:
         """See calls.channel.Reply."""
         size = _size(item)
-        self._channel.later(self._call, self._arrive, item, size)
+        self._channel.to_caller(self._call, self._arrive, item, size)
         return self.credit.spend(size) or not self._channel.alive(self._call)
 
     def _arrive(self, item: Any, size: int) -> None:
@@ -198,16 +219,16 @@ class InlineReply:
         """See calls.channel.Reply."""
         report = self.credit.consume(size)
         if report and self._call.credit.arrive(report):
-            self._channel.later(self._call, self._call.receiver.on_credit)
+            self._channel.to_caller(self._call, self._call.receiver.on_credit)
 
     def result(self, value: Any) -> None:
         """See calls.channel.Reply."""
-        self._channel.later(self._call, self._channel.end, self._call, self._call.receiver.on_result, value)
+        self._channel.to_caller(self._call, self._channel.end, self._call, self._call.receiver.on_result, value)
 
     def error(self, error: BaseException) -> None:
         """See calls.channel.Reply."""
         fault = self._channel.faults.error(Faults.describe(error))
-        self._channel.later(self._call, self._channel.end, self._call, self._call.receiver.on_error, fault)
+        self._channel.to_caller(self._call, self._channel.end, self._call, self._call.receiver.on_error, fault)
 
 
 def _size(item: Any) -> int:
