@@ -16,6 +16,7 @@ from weft.manifest import (
     Order,
     Permissions,
     Provided,
+    check,
     find_plugins,
     is_plugin,
     read_manifest,
@@ -217,8 +218,12 @@ def test_all_problems_of_a_pyproject_at_once(tmp_path: Path) -> None:
     """
     found = problems(write(tmp_path / "p", pyproject__toml=text))
     assert [(p.line, p.key) for p in found] == [
-        (2, "project.name"), (3, "project.version"), (6, "project.dependencies[1]"), (10, "provids"), (13, "limits.memory"),
-    ]  # fmt: skip
+        (2, "project.name"),
+        (3, "project.version"),
+        (6, "project.dependencies[1]"),
+        (10, "provids"),
+        (13, "limits.memory"),
+    ]
 
 
 def test_all_problems_of_a_single_file_at_once(tmp_path: Path) -> None:
@@ -432,11 +437,35 @@ ALIASES = "a: &a [x, x]\n" + "\n".join(
 @pytest.mark.parametrize(
     "text",
     [
-        ALIASES, "[" * 100_000, "a: " + "{a: " * 10_000, "a: !!python/object/apply:os.system [ls]", "a: 2020-01-01", "a: !!binary aGk=",
-        "<<: {a: 1}", "a: 1\na: 2", "? [a]\n: 1", "- a", "just text", "a: 'open", "a: 1\n---\nb: 2", "a: \0", "a: \ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
-        "1: 2", "null: 1", "a: !x y", "%YAML 9.9\n---\na: 1", "\t- a", "a: " + "x," * 30_000, "config: {a: [" + "1," * 30_000 + "]}", "version: .nan", "name: 0o17", "config: {a: 99999999999999999999999}",
+        ALIASES,
+        "version: &a '1'",
+        "- &a x\n- &a y",
+        "[" * 100_000,
+        "a: " + "{a: " * 10_000,
+        "a: !!python/object/apply:os.system [ls]",
+        "a: 2020-01-01",
+        "a: !!binary aGk=",
+        "<<: {a: 1}",
+        "a: 1\na: 2",
+        "? [a]\n: 1",
+        "- a",
+        "just text",
+        "a: 'open",
+        "a: 1\n---\nb: 2",
+        "a: \0",
+        "a: \ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
+        "1: 2",
+        "null: 1",
+        "a: !x y",
+        "%YAML 9.9\n---\na: 1",
+        "\t- a",
+        "a: " + "x," * 30_000,
+        "config: {a: [" + "1," * 30_000 + "]}",
+        "version: .nan",
+        "name: 0o17",
+        "config: {a: 99999999999999999999999}",
     ],
-)  # fmt: skip
+)
 def test_hostile_yaml_is_refused(tmp_path: Path, text: str) -> None:
     assert problems(write(tmp_path / "p", plugin__yaml="") and _put(tmp_path / "p" / "plugin.yaml", text))
 
@@ -461,8 +490,31 @@ def test_what_is_not_utf8_is_refused_with_its_line(tmp_path: Path, name: str) ->
 
 
 LINES = st.sampled_from(
-    ["# /// script", "# ///", "# [tool.weft]", "[tool.weft]", "# name = 1", "name = 'x'", "version: 1", "a: &a [*a]", "[[tool]]", "tool = 1", "# tool = {weft = []}", "limits: 3", "requires = {packages = [1]}", "requires: [a, {b: c}]", "[tool.weft.requires]", "plugins = ['a', 'b>1']", "project = 5", "[project]", "dependencies = {}", "dynamic = [1]", "order: {before: {}}", "authors: [{}, 1, {name: 2}]"]
-)  # fmt: skip
+    [
+        "# /// script",
+        "# ///",
+        "# [tool.weft]",
+        "[tool.weft]",
+        "# name = 1",
+        "name = 'x'",
+        "version: 1",
+        "a: &a [*a]",
+        "[[tool]]",
+        "tool = 1",
+        "# tool = {weft = []}",
+        "limits: 3",
+        "requires = {packages = [1]}",
+        "requires: [a, {b: c}]",
+        "[tool.weft.requires]",
+        "plugins = ['a', 'b>1']",
+        "project = 5",
+        "[project]",
+        "dependencies = {}",
+        "dynamic = [1]",
+        "order: {before: {}}",
+        "authors: [{}, 1, {name: 2}]",
+    ]
+)
 GARBAGE = st.lists(LINES | st.text(max_size=30), max_size=8).map("\n".join).map(
     lambda text: text.encode("utf-8", "replace")
 ) | st.binary(max_size=60)
@@ -473,9 +525,21 @@ GARBAGE = st.lists(LINES | st.text(max_size=30), max_size=8).map("\n".join).map(
 @given(garbage=GARBAGE)
 def test_garbage_is_read_or_refused(tmp_path: Path, name: str, garbage: bytes) -> None:
     (tmp_path / name).write_bytes(garbage)
-    try:
-        manifest = read_manifest(tmp_path / name if name == "x.py" else tmp_path)
-    except (ManifestError, NotInThisVersion) as error:
-        assert str(error)
-    else:
-        assert manifest.domains
+    report = check(tmp_path / name if name == "x.py" else tmp_path)
+    assert (report.manifest is None) == bool(report.problems)
+
+
+def test_another_systems_file_beside_our_manifest_is_data(tmp_path: Path) -> None:
+    folder = write(tmp_path / "p", plugin__yaml="version: '1'", plugin__json="{}")
+    assert read_manifest(folder).form == "plugin.yaml"
+
+
+def test_a_line_that_parsers_choke_on_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path / "p", plugin__yaml="version: '1'\na: !" + "x" * 200_000))
+    assert problem.line == 2
+    assert "line longer" in problem.message
+
+
+def test_thousands_of_open_blocks_are_one_note(tmp_path: Path) -> None:
+    path = write(tmp_path, x__py="# /// script\n" * 70_000) / "x.py"
+    assert len(read_manifest(path).notes) == 1

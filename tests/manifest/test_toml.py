@@ -59,9 +59,18 @@ def test_an_error_has_its_line() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a = " + "[" * 100_000, "a = " + "{a=" * 50_000, ".".join("a" * 400_000) + " = 1", "[" + ".".join("a" * 400_000) + "]", "a = '''", "\0", "a = 99999-99-99", "a=" + "1" * 5000],
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "{a=" * 50_000,
+        ".".join("a" * 400_000) + " = 1",
+        "[" + ".".join("a" * 400_000) + "]",
+        "a = '''",
+        "\0",
+        "a = 99999-99-99",
+        "a=" + "1" * 5000,
+    ],
     ids=["lists", "tables", "dots", "header", "open", "nul", "date", "digits"],
-)  # fmt: skip
+)
 def test_bombs_are_refused(text: str) -> None:
     with pytest.raises(ManifestError):
         parse_toml(text, Path("x.toml"))

@@ -257,4 +257,8 @@ def test_every_parser_answers_or_refuses(parser: Rule, value: object) -> None:
     try:
         parser(value)
     except Invalid as invalid:
-        assert all(flaw.message for flaw in invalid.flaws)
+        flaws = invalid.flaws
+    else:
+        return
+    assert flaws
+    assert all(flaw.message for flaw in flaws)

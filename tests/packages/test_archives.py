@@ -20,6 +20,11 @@ from weft.packages.archives import ArchiveLimits, kind_of, opened, pack, unpack
 from weft.packages.digests import digest_folder
 
 
+def names(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """A plugin's folder with all that one may hold."""
@@ -46,7 +51,7 @@ def test_what_is_packed_comes_back(plugin: Path, tmp_path: Path) -> None:
     assert digest_folder(folder) == digest_folder(plugin)
     assert os.access(folder / "run.sh", os.X_OK)
     assert (folder / "link").read_text() == "app = 1\n"
-    assert os.listdir(tmp_path / "into") == ["shop"]
+    assert names(tmp_path / "into") == ["shop"]
 
 
 def test_packing_is_reproducible(plugin: Path, tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_what_no_plugin_may_hold_is_not_packed(
     spoil(plugin)
     with pytest.raises(PackageError, match=reason):
         pack(plugin, tmp_path / "shop.plg")
-    assert sorted(os.listdir(tmp_path)) == ["source"]
+    assert names(tmp_path) == ["source"]
 
 
 def test_a_target_that_cannot_be_written_leaves_nothing(plugin: Path, tmp_path: Path) -> None:
@@ -161,7 +166,7 @@ def refused(archive: Path, reason: str, limits: ArchiveLimits | None = None) -> 
 
 def test_a_plain_archive_is_taken(tmp_path: Path) -> None:
     archive = make(tmp_path / "a.plg", GOOD, link("shop/l", "plugin.yaml"), ("shop/d", b"", tarfile.DIRTYPE))
-    assert sorted(os.listdir(unpack(archive, tmp_path / "into"))) == ["d", "l", "plugin.yaml"]
+    assert names(unpack(archive, tmp_path / "into")) == ["d", "l", "plugin.yaml"]
 
 
 def test_files_at_the_top_take_the_archives_name(tmp_path: Path) -> None:
@@ -300,7 +305,7 @@ def test_what_is_there_already_is_not_replaced(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(data=st.binary(max_size=3000), zipped=st.booleans())
-def test_garbage_is_refused(tmp_path: Path, data: bytes, zipped: bool) -> None:
+def test_garbage_is_refused(tmp_path: Path, *, data: bytes, zipped: bool) -> None:
     (tmp_path / "x.plg").write_bytes(gzip.compress(data, 1) if zipped else data)
     refused(tmp_path / "x.plg", ".")
 
@@ -321,8 +326,8 @@ def test_a_changed_byte_never_escapes(tmp_path: Path, data: st.DataObject) -> No
         assert folder.parent == into
         folder.rename(tmp_path / "taken")
         subprocess.run(["rm", "-rf", tmp_path / "taken"], check=True)
-    assert os.listdir(into) == []
-    assert sorted(os.listdir(tmp_path)) == ["into", "x.plg"]
+    assert names(into) == []
+    assert names(tmp_path) == ["into", "x.plg"]
 
 
 # --- what an upload is --------------------------------------------------------------------------------------------

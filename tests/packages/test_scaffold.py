@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,11 @@ from weft.manifest import Provided, check
 from weft.packages.scaffold import contents, module_name, scaffold
 
 
+def names(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.mark.parametrize("name", ["shop", "My-Shop", "7days", "json", "class", "test_x", "-", "_"])
 def test_a_new_plugin_is_whole(tmp_path: Path, name: str) -> None:
     files = scaffold(name, "web", tmp_path / "new")
@@ -24,7 +28,7 @@ def test_a_new_plugin_is_whole(tmp_path: Path, name: str) -> None:
     assert report.ok, (report.problems, report.warnings)
     assert report.manifest is not None
     assert (report.manifest.name, report.manifest.provides) == (name, (Provided("web"),))
-    assert os.listdir(tmp_path / "new") == [name]
+    assert names(tmp_path / "new") == [name]
 
 
 def test_its_test_passes(tmp_path: Path) -> None:
@@ -39,7 +43,7 @@ def test_its_test_passes(tmp_path: Path) -> None:
 def test_a_name_that_no_plugin_can_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError):
         scaffold(name, "web", tmp_path)
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_a_kind_of_a_later_version_is_refused(tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     with pytest.raises(Conflict, match="exists already"):
         scaffold("shop", "web", tmp_path)
-    assert os.listdir(tmp_path / "shop") == []
+    assert names(tmp_path / "shop") == []
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

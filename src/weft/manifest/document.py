@@ -11,7 +11,11 @@ from weft.errors import ManifestError, Problem
 from weft.manifest.rules import Flaw, Key, dotted
 
 MAX_BYTES = 1024 * 1024
-"""Largest manifest, and largest single-file plugin."""
+"""Largest file that is read: a single-file plugin's source."""
+MAX_CHARACTERS = 256 * 1024
+"""Longest TOML or YAML text: their parsers are slow enough for more to be a way to keep a server busy."""
+MAX_LINE = 16 * 1024
+"""Longest line of such a text, in characters: some parsers take quadratic time for one token."""
 
 Lines = Mapping[Key, int]
 """Lines, from 1, by the place in the file."""
@@ -63,6 +67,15 @@ class Document:
 def refusal(path: Path, message: str, remedy: str = "", line: int | None = None) -> ManifestError:
     """An error about a file as a whole."""
     return ManifestError([Problem(str(path), line, "", message, remedy)])
+
+
+def bound_text(text: str, path: Path, offset: int = 0) -> None:
+    """Refuse a TOML or YAML text, or a line of one, that is longer than manifests are."""
+    if len(text) > MAX_CHARACTERS:
+        raise refusal(path, f"has a manifest larger than {MAX_CHARACTERS // 1024} KiB", "keep data in files of its own")
+    for number, line in enumerate(text.split("\n"), offset + 1):
+        if len(line) > MAX_LINE:
+            raise refusal(path, f"has a line longer than {MAX_LINE} characters", "break it up", number)
 
 
 def read_text(path: Path) -> str:

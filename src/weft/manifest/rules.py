@@ -28,7 +28,7 @@ class Flaw:
     key: Key = ()
 
 
-class Invalid(ValueError):
+class Invalid(ValueError):  # noqa: N818 - it is a verdict that rules gather, never shown as it is
     """A value that its rule refuses, with every flaw in it."""
 
     def __init__(self, *flaws: Flaw) -> None:

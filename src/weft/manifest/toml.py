@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from weft.manifest.document import Lines, refusal
+from weft.manifest.document import Lines, bound_text, refusal
 from weft.manifest.rules import Key
 
 MAX_DOTS = 200
@@ -28,11 +28,13 @@ AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 def parse_toml(text: str, path: Path, offset: int = 0) -> tuple[dict[str, Any], Lines]:
     """The document and its lines, ``offset`` added to each. Raises ManifestError."""
+    bound_text(text, path, offset)
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MAX_DOTS:
             raise refusal(path, f"has more than {MAX_DOTS} dots in one line", "break it up", number + offset)
     try:
         parsed = tomllib.loads(text)
+        lines = toml_lines(text)
     except tomllib.TOMLDecodeError as error:
         at = AT_LINE.search(str(error))
         line_number = int(at[1]) if at else text.count("\n") + 1
@@ -41,7 +43,7 @@ def parse_toml(text: str, path: Path, offset: int = 0) -> tuple[dict[str, Any], 
     except (RecursionError, ValueError) as error:
         what = "is nested too deeply" if isinstance(error, RecursionError) else f"is not valid TOML: {error}"
         raise refusal(path, what) from None
-    return parsed, {key: line + offset for key, line in toml_lines(text).items()}
+    return parsed, {key: line + offset for key, line in lines.items()}
 
 
 def toml_lines(text: str) -> dict[Key, int]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from weft.errors import ManifestError, Problem
-from weft.manifest.document import Lines, refusal
+from weft.manifest.document import Lines, bound_text, refusal
 from weft.manifest.keys import MAX_DEPTH, MAX_NODES
 from weft.manifest.rules import Key, dotted, show
 
@@ -20,6 +20,7 @@ PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float"
 
 def parse_yaml(text: str, path: Path) -> tuple[Any, Lines]:
     """The document (None where it is empty) and its lines. Raises ManifestError."""
+    bound_text(text, path)
     try:
         _bound(text, path)
         node = YAML(typ="safe", pure=True).compose(text)
@@ -36,14 +37,13 @@ def parse_yaml(text: str, path: Path) -> tuple[Any, Lines]:
 
 
 def _bound(text: str, path: Path) -> None:
-    """Refuse aliases, and more values or levels than a manifest has, before anything is built."""
-    depth = count = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
+    """Refuse anchors and aliases, and more values or levels than a manifest has, before anything is built."""
+    depth = 0
+    for count, event in enumerate(YAML(typ="safe", pure=True).parse(text)):
         line = event.start_mark.line + 1
-        count += 1
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent):
-            raise refusal(path, f"uses the alias *{event.anchor}", "write the value out", line)
+        if getattr(event, "anchor", None):
+            raise refusal(path, f"uses the anchor or alias {show(event.anchor)}", "write the value out", line)
         if depth > MAX_DEPTH or count > MAX_NODES:
             what = f"more than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"more than {MAX_NODES} values"
             raise refusal(path, f"has {what}", "keep data in files of its own", line)

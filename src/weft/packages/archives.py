@@ -144,7 +144,7 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}-", delete=False) as file:
             partial = Path(file.name)
             try:
-                yield cast(BinaryIO, file)
+                yield cast("BinaryIO", file)
                 file.close()
                 partial.chmod(0o644)
                 partial.replace(target)

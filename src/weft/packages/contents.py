@@ -141,7 +141,7 @@ def _copy(source: Path, target: Path, nodes: list[Node]) -> None:
 
 def _copy_file(source: Path, target: Path, mode: int) -> None:
     """A durable copy; a file that has become a link meanwhile is not followed."""
-    with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as content, target.open("xb") as copy:
+    with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as content, target.open("xb") as copy:
         shutil.copyfileobj(content, copy)
         _sync_file(copy)
     target.chmod(mode)

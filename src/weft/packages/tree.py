@@ -57,10 +57,10 @@ def walk(folder: Path, *, everything: bool = False) -> list[Node]:
     if not folder.is_dir() or folder.is_symlink():
         raise PackageError(f"{folder}: expected a folder")
     root = folder.resolve()
-    return sorted(_walk(folder, "", root, everything))
+    return sorted(_walk(folder, "", root, everything=everything))
 
 
-def _walk(folder: Path, prefix: str, root: Path, everything: bool) -> Iterator[Node]:
+def _walk(folder: Path, prefix: str, root: Path, *, everything: bool) -> Iterator[Node]:
     with os.scandir(folder) as found:
         entries = list(found)
     for entry in entries:
@@ -70,13 +70,13 @@ def _walk(folder: Path, prefix: str, root: Path, everything: bool) -> Iterator[N
         node = _node(entry, path, root)
         yield node
         if node.kind == "folder":
-            yield from _walk(folder / entry.name, f"{path}/", root, everything)
+            yield from _walk(folder / entry.name, f"{path}/", root, everything=everything)
 
 
 def _is_leaving(entry: os.DirEntry[str]) -> bool:
     if entry.name in LEAVINGS or entry.name.endswith((".pyc", ".plg")):
         return True
-    return entry.is_dir(follow_symlinks=False) and os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))
+    return entry.is_dir(follow_symlinks=False) and Path(entry.path, "pyvenv.cfg").exists()
 
 
 def _node(entry: os.DirEntry[str], path: str, root: Path) -> Node:
@@ -92,9 +92,9 @@ def _node(entry: os.DirEntry[str], path: str, root: Path) -> Node:
 
 def _target(link: Path, path: str, root: Path) -> str:
     """Where a link leads, following every link on the way: it must stay inside the folder."""
-    target = os.readlink(link)
+    target = str(link.readlink())
     try:
-        inside = not os.path.isabs(target) and link.resolve().is_relative_to(root)
+        inside = not target.startswith("/") and link.resolve().is_relative_to(root)
     except (OSError, RuntimeError) as error:  # a loop of links, by Python's version
         raise PackageError(f"{path}: is a link that leads nowhere: {error}") from error
     if not inside:

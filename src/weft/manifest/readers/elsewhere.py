@@ -23,7 +23,7 @@ def _reader(file: str, system: str) -> Reader:
     def read(source: Path) -> Document:
         raise NotInThisVersion(f"{source / file}: form {system} {file}: not in this version")
 
-    return Reader(file, recognises, recognises, read)
+    return Reader(file, recognises, recognises, read, foreign=True)
 
 
 READERS = tuple(_reader(file, system) for file, system in FILES.items())

@@ -21,3 +21,5 @@ class Reader:
     """Whether it is a plugin where it was not named but found in a folder of plugins; never raises."""
     read: Callable[[Path], Document]
     """Reads it; raises ManifestError with every problem that keeps it from being read, or NotInThisVersion."""
+    foreign: bool = False
+    """Another system's file: beside a manifest of ours it is no manifest."""

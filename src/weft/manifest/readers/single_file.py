@@ -80,13 +80,13 @@ def _block(text: str, path: Path) -> tuple[dict[str, Any], Lines, tuple[Problem,
     number = 0
     while number < len(lines):
         if OPENING.fullmatch(lines[number]):
-            end = _end(lines, number + 1)
-            if end is None:
+            start = number
+            number = _end(lines, start + 1)
+            if number == len(lines) or not CLOSING.fullmatch(lines[number]):
                 note = "opens a script block that never ends: it is not read"
-                notes.append(Problem(str(path), number + 1, "", note, "close it with a line '# ///'"))
+                notes.append(Problem(str(path), start + 1, "", note, "close it with a line '# ///'"))
             else:
-                blocks.append((number + 1, end))
-                number = end
+                blocks.append((start + 1, number))
         number += 1
     if len(blocks) > 1:
         raise refusal(path, "has more than one script block", "keep one", blocks[1][0])
@@ -97,14 +97,14 @@ def _block(text: str, path: Path) -> tuple[dict[str, Any], Lines, tuple[Problem,
     return *parse_toml(content, path, offset=start), tuple(notes)
 
 
-def _end(lines: list[str], start: int) -> int | None:
-    """The line that closes the block."""
-    for number in range(start, len(lines)):
-        if CLOSING.fullmatch(lines[number]):
-            return number
+def _end(lines: list[str], start: int) -> int:
+    """The line that closes the block, or the first that is no comment."""
+    number = start
+    while number < len(lines) and not CLOSING.fullmatch(lines[number]):
         if not (lines[number].rstrip() == "#" or lines[number].startswith("# ")):
-            return None
-    return None
+            break
+        number += 1
+    return number
 
 
 READER = Reader("file", recognises, scanned, read)
