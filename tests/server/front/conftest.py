@@ -78,9 +78,9 @@ class Site:
     accesses: list[Access] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
 
-    async def connect(self) -> Client:
+    async def connect(self, **options: Any) -> Client:
         """A client, closed with the site."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, **options)
         client = Client(reader, writer)
         self.clients.append(client)
         return client

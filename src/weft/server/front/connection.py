@@ -423,9 +423,13 @@ class Connection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
-        connection = self.transport.get_extra_info("socket")
-        if reset and connection is not None:
+        connection = self.transport.get_extra_info("socket") if reset else None
+        if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if reset or self.write_paused:
             self.transport.abort()
         self._shut()
+
+    def abort(self) -> None:
+        """End the connection at once, whatever waits for the client."""
+        self.transport.abort()

@@ -153,7 +153,7 @@ class Front:
             server.close()
         while self.connections:
             for connection in list(self.connections):
-                connection.cut()
+                connection.abort()
             await asyncio.sleep(0)
         for server in self._servers:
             await server.wait_closed()

@@ -359,11 +359,11 @@ class Websocket(asyncio.Protocol):
         if self.transport.get_write_buffer_size() < self._unsent:
             self._rearm()
         else:
-            self.cut()
+            self.abort()
 
     def _ping(self) -> None:
         if self._silence >= 2:
-            return self.cut()
+            return self.abort()
         if not self._reading_paused:
             self._silence += 1
             self._send(events.Ping())
@@ -373,7 +373,7 @@ class Websocket(asyncio.Protocol):
         """Tell the client to connect again: the server is about to end."""
         self._fail(503, 1012)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End it at once."""
         self._closing = True
         self.transport.abort()
