@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 T = TypeVar("T")
+settings.register_profile("weft", deadline=None)  # how long one example takes says how busy the machine is
+settings.load_profile("weft")
 DEADLINE = 60.0
 """Seconds that one asynchronous test may take."""
 

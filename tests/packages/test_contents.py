@@ -157,3 +157,13 @@ def test_a_store_that_cannot_be_written_says_so(plugin: Path, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="could not be stored"):
         ContentStore(tmp_path / "file" / "releases").add(plugin)
+
+
+def test_a_folder_may_be_named_by_a_link(store: ContentStore, plugin: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(plugin)
+    assert store.add(tmp_path / "current") == store.add(plugin)
+
+
+def test_what_is_no_folder_is_refused(store: ContentStore, tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="expected a folder"):
+        store.add(tmp_path / "missing")

@@ -54,7 +54,7 @@ def walk(folder: Path, *, everything: bool = False) -> list[Node]:
 
     Raises PackageError for devices, sockets, pipes, links that lead out, and names that are not safe everywhere.
     """
-    if not folder.is_dir() or folder.is_symlink():
+    if not folder.is_dir():
         raise PackageError(f"{folder}: expected a folder")
     root = folder.resolve()
     return sorted(_walk(folder, "", root, everything=everything))
