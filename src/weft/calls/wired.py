@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from weft.calls.channel import Methods, Receiver
 from weft.calls.credit import Credit
@@ -129,6 +129,7 @@ class WiredChannel:
         self._idle: Optional[asyncio.Future[None]] = None
         self._pings = 0
         self._pongs: Dict[int, asyncio.Future[None]] = {}
+        self._owed_pong: Tuple[Any, ...] = ()
         self._hello: Optional[asyncio.Future[Mapping[str, Any]]] = None
         self._handlers = (
             self._take_hello, self._take_call, self._take_result, self._take_error, self._take_cancel,
@@ -204,7 +205,7 @@ class WiredChannel:
         while self._calls and not self.closed:
             if self._idle is None or self._idle.done():
                 self._idle = asyncio.get_running_loop().create_future()
-            await self._idle
+            await asyncio.shield(self._idle)  # others may wait for it too
 
     async def greet(self, timeout: float) -> Mapping[str, Any]:
         """Exchange hellos; returns the other side's. Raises ProtocolError, DeadlineExceeded or InstanceLost."""
@@ -280,6 +281,8 @@ class WiredChannel:
         self._serving[call_id] = reply = WiredReply(self, call_id, None)
         serve = self._methods.get(value[0])
         if serve is None:
+            if self.connection.congested:
+                raise frames.FrameError("calls what is not there, and does not read the answers")
             reply.error(Unavailable(f"there is no method {value[0]!r} here"))
             return
         try:
@@ -326,7 +329,10 @@ class WiredChannel:
             self._tell(call_id, hand.party.on_credit)
 
     def _take_ping(self, _id: int, value: Any, _size: int) -> None:
-        self.connection.send(frames.PONG, 0, value)
+        if self.connection.congested:
+            self._owed_pong = (value,)  # the latest is enough: whoever does not read must not make this side grow
+        else:
+            self.connection.send(frames.PONG, 0, value)
 
     def _take_pong(self, _id: int, value: Any, _size: int) -> None:
         pong = self._pongs.get(value) if isinstance(value, int) else None
@@ -341,6 +347,9 @@ class WiredChannel:
     # The end, and what holds on the way.
 
     def _on_relieved(self) -> None:
+        if self._owed_pong:
+            self.connection.send(frames.PONG, 0, *self._owed_pong)
+            self._owed_pong = ()
         for call_id in (*self._calls, *self._serving):
             hand = self._hand(call_id)
             if hand is not None and hand.credit.left:
