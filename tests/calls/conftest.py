@@ -167,6 +167,18 @@ class Total(Recording):
 
 
 @pytest.fixture
+def eventually():
+    """``await eventually(condition)``: for what tells nobody that it changed."""
+
+    async def wait(condition):
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    return wait
+
+
+@pytest.fixture
 def recording():
     return Recording
 
@@ -218,7 +230,7 @@ def wired():
 
 @pytest.fixture(params=["wired", "inline"])
 def channel(request, wired):
-    """``async with channel(methods) as its``: a channel of every kind, one after the other. ``its.faults`` is a list."""
+    """``async with channel(methods) as its``: a channel of every kind. ``its.noted`` lists faults."""
 
     @asynccontextmanager
     async def over_wire(methods):

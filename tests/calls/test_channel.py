@@ -68,12 +68,11 @@ def test_a_deadline_ends_the_wait_and_the_call(run, channel, provider):
     run(main())
 
 
-def test_a_cancelled_caller_cancels_the_call(run, channel, provider):
+def test_a_cancelled_caller_cancels_the_call(run, channel, provider, eventually):
     async def main():
         async with channel(provider.methods) as its:
             waiting = asyncio.create_task(its.call("hold"))
-            while not provider.consumers:
-                await asyncio.sleep(0.001)
+            await eventually(lambda: provider.consumers)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
             (consumer,) = provider.consumers
@@ -232,14 +231,13 @@ def test_an_exception_in_a_callers_callback_ends_that_call_only(run, channel, pr
     run(main())
 
 
-def test_a_closed_channel_fails_its_calls_once_and_opens_no_more(run, channel, provider, recording):
+def test_a_closed_channel_fails_its_calls_once_and_opens_no_more(run, channel, provider, recording, eventually):
     async def main():
         async with channel(provider.methods) as its:
             callers = [recording() for _ in range(3)]
             for caller in callers:
                 its.open("hold", [], caller)
-            while len(provider.consumers) < 3:
-                await asyncio.sleep(0.001)
+            await eventually(lambda: len(provider.consumers) == 3)
             await its.close()
             await its.close()
             for caller in callers:
