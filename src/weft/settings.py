@@ -6,6 +6,7 @@ Sizes are bytes, times seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,3 +159,11 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What the operator says of single plugins, by name."""
     preload: tuple[Preload, ...] = ()
     """Written ``[[plugins]]`` in the file."""
+
+
+def default_state(environ: Mapping[str, str]) -> Path:
+    """STATE where nothing says otherwise: $WEFT_STATE, $GLOOM_DIR, $XDG_DATA_HOME/weft, ~/.local/share/weft."""
+    for variable, below in (("WEFT_STATE", ""), ("GLOOM_DIR", ""), ("XDG_DATA_HOME", "weft")):
+        if environ.get(variable):
+            return Path(environ[variable]).expanduser().absolute() / below
+    return Path(environ.get("HOME") or Path.home()) / ".local" / "share" / "weft"

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weft.errors import UsageError
-from weft.server.configuration import default_state, read_settings, setting_names
+from weft.server.configuration import read_settings, setting_names
+from weft.settings import default_state
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Session:
     @property
     def state(self) -> Path:
         """The server's STATE folder."""
-        from weft.server.configuration import default_state
+        from weft.settings import default_state
 
         return (self.given_state or default_state(os.environ)).absolute()
 

@@ -14,6 +14,7 @@ from weft.cli.sending import sendable
 from weft.errors import WeftError
 from weft.manifest import read_manifest
 from weft.server.app import Server
+from weft.server.management.orphans import adopting
 from weft.server.policy import exceeding
 from weft.server.signals import Stopping
 from weft.server.status import Deployed
@@ -33,7 +34,7 @@ def develop(source: Path, *, host: str, port: int, output: Output) -> None:
 
 async def _serve(settings: ServerSettings, source: Path, output: Output) -> None:
     with Stopping() as stopping:
-        async with Server(settings) as server:
+        async with adopting(), Server(settings) as server:
             await server.load([], lambda _line: None)
             await stopping.or_done(_follow(server, source, output))
 

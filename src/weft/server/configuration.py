@@ -24,7 +24,7 @@ from weft.errors import UsageError
 from weft.manifest import values
 from weft.manifest.rules import Invalid, suggestion
 from weft.server.policy import merge_grants
-from weft.settings import Preload, ServerSettings
+from weft.settings import Preload, ServerSettings, default_state
 
 T = TypeVar("T", bound=Struct)
 
@@ -65,14 +65,6 @@ def read_settings(file: Path | None, environ: Mapping[str, str], flags: Mapping[
     _check_grants(settings, file, problems)
     problems.raise_any()
     return _with_preloaded(settings, preload)
-
-
-def default_state(environ: Mapping[str, str]) -> Path:
-    """STATE where nothing says otherwise: $WEFT_STATE, $GLOOM_DIR, $XDG_DATA_HOME/weft, ~/.local/share/weft."""
-    for variable, below in (("WEFT_STATE", ""), ("GLOOM_DIR", ""), ("XDG_DATA_HOME", "weft")):
-        if environ.get(variable):
-            return Path(environ[variable]).expanduser().absolute() / below
-    return Path(environ.get("HOME") or Path.home()) / ".local" / "share" / "weft"
 
 
 # --- the three sources ----------------------------------------------------------------------------------------------

@@ -217,28 +217,39 @@ def test_parents_in_a_ring_end_somewhere():
     assert is_stranger(2, server=20, managers=(), lookup=family((2, 3, 1), (3, 2, 1)))
 
 
-def test_adopted_processes_that_ended_are_collected(run):
-    source = "import os\nif os.fork(): os._exit(0)\nos._exit(0)"
-    check = subprocess.run(
-        [sys.executable, "-c", f"""
+ORPHAN = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\n"
+
+
+def adopter(body, orphan):
+    """Runs ``body`` in a process that adopts what ``orphan`` leaves."""
+    source = f"""
 import asyncio, os, subprocess, sys
-from weft.server.management.orphans import adopt_orphans, reap_orphans
-assert adopt_orphans()
-subprocess.run([sys.executable, "-c", {source!r}], check=True)
+from weft.server.management.orphans import adopting
 async def main():
-    reaper = asyncio.create_task(reap_orphans(every=0.02))
-    while True:
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            break
-        await asyncio.sleep(0.01)
-    reaper.cancel()
+    async with adopting(every=0.02):
+        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", {ORPHAN + orphan!r}], check=True)
+{body}
 asyncio.run(asyncio.wait_for(main(), 20))
-"""],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert (check.returncode, check.stderr) == (0, "")
+try:
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG)
+except ChildProcessError:
+    print("no child left")
+"""
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_adopted_processes_that_ended_are_collected():
+    wait = """
+        while any(line for line in open(f"/proc/self/task/{os.getpid()}/children")):
+            await asyncio.sleep(0.01)
+"""
+    check = adopter(wait, "")
+    assert (check.returncode, check.stdout, check.stderr) == (0, "no child left\n", "")
+
+
+def test_adopted_processes_that_are_left_are_ended():
+    check = adopter("", "time.sleep(60)")
+    assert (check.returncode, check.stdout, check.stderr) == (0, "no child left\n", "")
 
 
 def judge_a_daemon(source: str, where: str) -> str:

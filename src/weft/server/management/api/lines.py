@@ -29,5 +29,5 @@ class Lines(StreamingResponse):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, values: AsyncIterator[Any]) -> None:
-        super().__init__(_encode(values), headers={"cache-control": "no-store"})
+    def __init__(self, values: AsyncIterator[Any], status_code: int = 200) -> None:
+        super().__init__(_encode(values), status_code, headers={"cache-control": "no-store"})
