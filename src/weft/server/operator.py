@@ -14,12 +14,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
 from weft.errors import Refused, UsageError, WeftError
-from weft.manifest import read_manifest, stored_source
 from weft.runtimes.launch import Facts
 from weft.server.deployments import Plan, plan_deploy, plan_release
 from weft.server.domains import checked_name
@@ -34,6 +33,7 @@ from weft.settings import PluginSettings, ServerSettings
 from weft.types import Event, OutputLine, Progress
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 PRELOADED = "Plugin is preloaded"
 """GLoom's words for what no client may change."""
@@ -58,6 +58,7 @@ class Operator:
         self._journal = journal
         self._logs = logs
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._reading = asyncio.Lock()
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -116,12 +117,12 @@ class Operator:
 
     async def _deploy(self, upload: Upload, progress: Progress) -> Deployed:
         async with self.workspace() as folder:
-            source = await asyncio.to_thread(open_upload, upload, folder)
+            source = await self.read(open_upload, upload, folder)
             try:
                 return await self._install(source, upload, progress)
             except _CallsItself as found:
                 name = checked_name(str(found))
-                manifest = await asyncio.to_thread(read_manifest, stored_source(source.folder), name=name)
+                manifest = await self.read(stored_manifest, source.folder, name)
                 return await self._install(Source(source.folder, manifest, named=True), upload, progress)
 
     async def _install(self, source: Source, upload: Upload, progress: Progress) -> Deployed:
@@ -129,9 +130,7 @@ class Operator:
         self._refuse_preloaded(name)
         with self._fleet.exclusive(name):
             stored = await asyncio.to_thread(self._store.plugin, name)
-            plan = plan_deploy(
-                source.manifest, upload, stored, self._operator_settings(name), self._settings.policy
-            )
+            plan = plan_deploy(source.manifest, upload, stored, self._operator_settings(name), self._settings.policy)
             try:
                 async with self._fleet.stored(source.folder) as digest:
                     return await self._replace(plan, stored, digest, _name_check(source), progress)
@@ -152,7 +151,9 @@ class Operator:
         same = _same(stored, plan, digest)
         if stored and same and self._fleet.serves(plan.name) and stored.grants == plan.grants:
             return deployed(self._fleet.record(plan.name), changed=False)
-        number = stored.current.number if stored and same else await asyncio.to_thread(self._store.next_number, plan.name)
+        number = (
+            stored.current.number if stored and same else await asyncio.to_thread(self._store.next_number, plan.name)
+        )
         record = self._record_of(plan, digest, number)
 
         async def commit(facts: Facts) -> None:
@@ -266,14 +267,18 @@ class Operator:
         commit: Callable[[], None] = lambda: None,
         progress: Progress = lambda _line: None,
     ) -> None:
-        """Start a kept release, its files checked first, under the policy of today, on those domains that it can have."""
+        """Start a kept release, its files checked first, under the policy of today.
+
+        The current one makes do with those of its domains that are free; another one must have all of its own.
+        """
         await asyncio.to_thread(self._fleet.contents.verify, release.digest)
         folder = self._fleet.contents.path(release.digest)
-        manifest = await asyncio.to_thread(stored_manifest, folder, stored.name)
+        manifest = await self.read(stored_manifest, folder, stored.name)
         plan = plan_release(
             manifest, release.settings, stored.grants, self._operator_settings(stored.name), self._settings.policy
         )
-        plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
+        if release.number == stored.current.number:
+            plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
         record = self._record_of(plan, release.digest, release.number)
 
         async def commit_off_loop(_facts: Facts) -> None:
@@ -330,6 +335,11 @@ class Operator:
             yield folder
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read a plugin's files in a thread, one plugin at a time: CPython 3.11's parser must not run in several."""
+        async with self._reading:
+            return await asyncio.to_thread(function, *args, **kwargs)
 
     async def close(self, grace: float) -> None:
         """Let changes under way finish within ``grace`` seconds, then end them."""

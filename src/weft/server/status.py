@@ -61,28 +61,23 @@ class Deployed:
 
 def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
     """What is known now."""
-    common = {
-        "name": record.name,
-        "title": record.title,
-        "version": record.version,
-        "release": record.number,
-        "digest": record.digest,
-        "enabled": record.enabled,
-        "preloaded": record.preloaded,
-        "domains": record.domains,
-        "since": record.since,
-        "grants": record.grants,
-        "error": record.error,
-    }
-    if plugin is None:
-        return PluginStatus(**common, state=_idle_state(record))
     return PluginStatus(
-        **common,
-        state=plugin.state,
-        provides=tuple(map(str, plugin.provides)),
-        instances=_instances(plugin.instances),
-        draining=_instances(plugin.draining),
-        stats=plugin.stats(),
+        name=record.name,
+        title=record.title,
+        version=record.version,
+        release=record.number,
+        digest=record.digest,
+        state=plugin.state if plugin else _idle_state(record),
+        enabled=record.enabled,
+        preloaded=record.preloaded,
+        domains=record.domains,
+        since=record.since,
+        error=record.error,
+        provides=tuple(map(str, plugin.provides)) if plugin else (),
+        grants=record.grants,
+        instances=_instances(plugin.instances) if plugin else (),
+        draining=_instances(plugin.draining) if plugin else (),
+        stats=plugin.stats() if plugin else {},
     )
 
 

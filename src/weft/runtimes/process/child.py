@@ -17,6 +17,7 @@ class Child(asyncio.SubprocessProtocol):
 
     def __init__(self, output: Output) -> None:
         self._readers = {1: OutputReader("stdout", output), 2: OutputReader("stderr", output)}
+        self._open_pipes = set(self._readers)
         self._transport: asyncio.SubprocessTransport | None = None
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -66,6 +67,8 @@ class Child(asyncio.SubprocessProtocol):
         """See asyncio.SubprocessProtocol."""
         if fd in self._readers:
             self._readers[fd].close()
+        self._open_pipes.discard(fd)
+        self._close_when_over()
 
     def process_exited(self) -> None:
         """See asyncio.SubprocessProtocol. What the process left in its group is ended with it."""
@@ -75,8 +78,13 @@ class Child(asyncio.SubprocessProtocol):
         code = self._transport.get_returncode()
         if not self.exited.done():
             self.exited.set_result(-1 if code is None else code)
+        self._close_when_over()
         # A process that escaped the group may hold the pipes open for ever: nobody waits for it.
         asyncio.get_running_loop().call_later(1.0, self._transport.close)
+
+    def _close_when_over(self) -> None:
+        if self.exited.done() and not self._open_pipes and self._transport is not None:
+            self._transport.close()
 
 
 def describe_exit(code: int) -> str:

@@ -179,10 +179,7 @@ class Store:
         """The newest ``limit`` events, oldest first."""
         with self._transaction("read events") as session:
             rows = session.scalars(select(EventRow).order_by(EventRow.id.desc()).limit(limit)).all()
-            return [
-                Event(row.time, row.plugin, row.kind, row.message, row.data)
-                for row in reversed(rows)
-            ]
+            return [Event(row.time, row.plugin, row.kind, row.message, row.data) for row in reversed(rows)]
 
 
 def _configure(connection: Any, _record: Any) -> None:

@@ -1,0 +1,222 @@
+"""The server: everything composed, started in order, and ended in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+
+from weft.engine import Engine
+from weft.errors import StorageFailed, UsageError
+from weft.packages.contents import ContentStore
+from weft.server import control
+from weft.server.domains import Claims
+from weft.server.fleet import Fleet
+from weft.server.front.access_log import line
+from weft.server.front.front import Front
+from weft.server.front.traffic import Access
+from weft.server.journal import Journal
+from weft.server.loading import Loader, Outcome
+from weft.server.logs import Logs
+from weft.server.management.api import build_management
+from weft.server.management.metrics import PluginSample, Sample
+from weft.server.management.orphans import adopting
+from weft.server.management.service import ManagementService
+from weft.server.operator import Operator
+from weft.server.router import Router
+from weft.server.signals import Stopping
+from weft.server.state import StateFolder, Store
+from weft.settings import ServerSettings
+
+DRAIN = 30.0
+"""Seconds that requests under way have when the server ends."""
+CHANGES_GRACE = 10.0
+"""Seconds that a deployment under way has when the server ends."""
+
+Say = Callable[[str], None]
+_log = structlog.get_logger("weft.server")
+_access = structlog.get_logger("weft.access")
+
+
+class Server:
+    """One server on one STATE. An asynchronous context manager: within it, it listens; ``load`` brings the plugins."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.state = StateFolder(settings.state)
+        self.store = Store(self.state.database)
+        self.logs = Logs(self.state.logs, bytes_each=settings.log_bytes)
+        self.journal = Journal(self.store)
+        self.engine = Engine(self.state.path, output=self.logs.accept)
+        self.router = Router(settings.management.domains)
+        contents = ContentStore(self.state.contents)
+        claims = Claims(settings.management.domains)
+        self.fleet = Fleet(self.engine, self.router, contents, claims, self.state.path / "data")
+        self.operator = Operator(settings, self.state, self.store, self.fleet, self.journal, self.logs)
+        self.loader = Loader(settings, self.store, self.fleet, self.operator)
+        self.port = settings.port
+        self.ready = False
+        self._contents = contents
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Server:
+        """Lock STATE, open what is stored, listen. Raises Conflict, StorageFailed, UsageError."""
+        async with AsyncExitStack() as stack:
+            await asyncio.to_thread(self.state.open)
+            stack.callback(self.state.close)
+            await asyncio.to_thread(self.store.open)
+            stack.callback(self.store.close)
+            await asyncio.to_thread(self._contents.sweep)
+            await stack.enter_async_context(self._written())
+            await stack.enter_async_context(self.engine)
+            stack.push_async_callback(self.operator.close, CHANGES_GRACE)
+            stack.push_async_callback(self.loader.close)
+            await stack.enter_async_context(self._listening())
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Drain and stop everything."""
+        self.ready = False
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def _written(self) -> AsyncIterator[None]:
+        """Logs and events reach the disk meanwhile, and to the last at the end."""
+        await self.journal.open()
+        self.engine.listen(self.journal.accept)
+        writers = [asyncio.create_task(self.journal.run()), asyncio.create_task(self.logs.run())]
+        try:
+            yield
+        finally:
+            for task in writers:
+                task.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
+            await self.journal.flush()
+            await self.logs.flush()
+
+    # --- the front and management -----------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        token = await asyncio.to_thread(self.state.token)
+        management = ManagementService(self._management(token))
+        front = self._front = Front(
+            self.settings.http,
+            self.router,
+            management=management,
+            management_domains=self.settings.management.domains,
+            access=_write_access,
+        )
+        try:
+            await self._bind(front)
+            yield
+        finally:
+            await front.drain(DRAIN)
+            await front.close()
+            await management.close()
+            await asyncio.to_thread(self.state.control_socket.unlink, missing_ok=True)
+
+    async def _bind(self, front: Front) -> None:
+        host, port = self.settings.host, self.settings.port
+        try:
+            _, self.port = await front.start(host, port)
+        except ssl.SSLError as error:
+            raise UsageError(f"http.tls_certificate and http.tls_key cannot be used: {error}") from error
+        except OSError as error:
+            raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port") from error
+        path = self.state.control_socket
+        await asyncio.to_thread(control.clear, path)
+        try:
+            with control.bindable(path) as short:
+                await front.start_unix(short)
+        except OSError as error:
+            raise StorageFailed(f"cannot make the control socket {path}: {error.strerror}") from error
+
+    def _management(self, token: str) -> FastAPI:
+        return build_management(
+            self.operator,
+            self.settings,
+            token=token,
+            uploads=self.state.uploads,
+            managers=self._managers,
+            sample=self._sample,
+            is_ready=lambda: self.ready,
+            url=self.url,
+        )
+
+    def _managers(self) -> list[int]:
+        plugins = [each for each in self.engine.plugins.values() if each.manifest.permissions.manage]
+        return [member.pid for each in plugins for member in each.instances if member.pid is not None]
+
+    def _sample(self) -> Sample:
+        plugins = []
+        for status in self.operator.plugins():
+            traffic = self._front.traffic.get(status.name)
+            plugins.append(
+                PluginSample(
+                    name=status.name,
+                    state=status.state,
+                    release=status.release,
+                    in_flight=status.stats.get("in_flight", 0),
+                    restarts=status.stats.get("restarts", 0),
+                    memory=status.stats.get("memory", 0.0),
+                    cpu=status.stats.get("cpu", 0.0),
+                    websockets=traffic.websockets if traffic else 0,
+                    answered=tuple(traffic.answered) if traffic else (),
+                    refused=traffic.refused if traffic else 0,
+                )
+            )
+        return Sample(connections=len(self._front.connections), plugins=tuple(plugins))
+
+    def url(self, domain: str) -> str:
+        """Where this server serves a domain."""
+        scheme, usual = ("https", 443) if self.settings.http.tls_certificate else ("http", 80)
+        return f"{scheme}://{domain}" + ("" if self.port == usual else f":{self.port}")
+
+    # --- plugins ----------------------------------------------------------------------------------------------------
+
+    async def load(self, preload: Sequence[Path], say: Say) -> None:
+        """Load the named plugins, then bring back the deployed ones. Under ``strict`` the first failure is raised."""
+        say(f"management  {self.url(self.settings.management.domains[0])}")
+        async for outcome in self.loader.preload(preload, say):
+            self._announce(outcome, say)
+            if outcome[1] is not None and self.settings.strict:
+                raise outcome[1]
+        async for outcome in self.loader.restore(say):
+            self._announce(outcome, say)
+        self.ready = True
+        say("ready")
+
+    def _announce(self, outcome: Outcome, say: Say) -> None:
+        what, error = outcome
+        if error is not None:
+            say(f"error: {what}: {error}")
+            return
+        status = self.operator.status(what)
+        urls = "  ".join(self.url(domain) for domain in status.domains)
+        say(f"{status.name} {status.version}  {urls}")
+
+
+def _write_access(records: Sequence[Access]) -> None:
+    for record in records:
+        _access.info(line(record))
+
+
+async def serve(settings: ServerSettings, preload: Sequence[Path], *, say: Say) -> None:
+    """Run a server until SIGTERM or SIGINT, then drain; a second signal ends it at once.
+
+    ``say`` is told each line for the operator: progress, one line per plugin with its URL, then ``ready``. Raises what
+    keeps the server from starting, and with ``strict`` the error of a plugin that could not be loaded.
+    """
+    with Stopping() as stopping:
+        async with adopting(), Server(settings) as server:
+            await stopping.or_done(server.load(preload, say))
+            await stopping.wait()
+            say("stopping: requests under way are finished; once more to stop at once")
+    _log.info("stopped")

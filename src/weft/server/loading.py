@@ -1,0 +1,181 @@
+"""What a server starts with: the plugins that its operator named, then those that were deployed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import structlog
+import watchfiles
+
+from weft.errors import Conflict, Refused, WeftError
+from weft.manifest import find_plugins
+from weft.runtimes.launch import Facts
+from weft.server.deployments import plan_preloaded
+from weft.server.fleet import Fleet, Record
+from weft.server.operator import Operator
+from weft.server.state import Store, StoredPlugin
+from weft.server.uploads import open_named
+from weft.settings import PluginSettings, Preload, ServerSettings
+from weft.types import Progress
+
+AT_ONCE = 4
+"""Plugins that are started at the same time."""
+Outcome = tuple[str, WeftError | None]
+"""What was to be loaded (a plugin's name, or a path), and why it was not."""
+
+_log = structlog.get_logger("weft.loading")
+
+
+class Loader:
+    """Loads plugins at the start of a server, and tries those again that failed when their files change."""
+
+    def __init__(self, settings: ServerSettings, store: Store, fleet: Fleet, operator: Operator) -> None:
+        self._settings = settings
+        self._store = store
+        self._fleet = fleet
+        self._operator = operator
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._retries: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Watch no longer."""
+        for task in self._retries:
+            task.cancel()
+        await asyncio.gather(*self._retries, return_exceptions=True)
+
+    # --- named by the operator --------------------------------------------------------------------------------------
+
+    async def preload(self, paths: Sequence[Path], progress: Progress) -> AsyncGenerator[Outcome, None]:
+        """Load the paths, and those of the settings, at the same time; gives outcomes in their order."""
+        named = [Preload(file=each.file, name=name) for name, each in self._settings.plugins.items() if each.file]
+        given = [*(Preload(file=path) for path in paths), *self._settings.preload, *named]
+        found = [await self._find(each) for each in given]
+        jobs = [self._preload(each, error, progress) for some in found for each, error in some]
+        async with aclosing(self._in_order(jobs)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    async def _find(self, given: Preload) -> list[tuple[Preload, WeftError | None]]:
+        """The plugins of one path; the path itself, with the error, when it holds none."""
+        try:
+            found = await self._operator.read(find_plugins, given.file)
+        except WeftError as error:
+            return [(given, error)]
+        alone = len(found) == 1
+        return [(Preload(file=each, name=given.name if alone else None, domains=given.domains), None) for each in found]
+
+    async def _preload(self, given: Preload, error: WeftError | None, progress: Progress) -> Outcome:
+        try:
+            if error is not None:
+                raise error
+            async with self._slots:
+                return await self._load(given, progress), None
+        except WeftError as problem:
+            if not self._settings.strict:
+                self._retry_later(given, progress)
+            return str(given.file), problem
+
+    async def _load(self, given: Preload, progress: Progress) -> str:
+        """Load one plugin; returns its name."""
+        async with self._operator.workspace() as folder:
+            source = await self._operator.read(open_named, given.file, given.name, folder)
+            name = source.manifest.name
+            operator = self._settings.plugins.get(name, PluginSettings())
+            plan = plan_preloaded(source.manifest, given.domains, operator)
+
+            async def check_name(facts: Facts) -> None:
+                if facts.own_name and facts.own_name != name:
+                    raise Refused(
+                        f"the plugin calls itself {facts.own_name!r}, and is named {name!r}: give it one name"
+                    )
+
+            with self._fleet.exclusive(name):
+                if name in self._fleet.records:
+                    raise Conflict(f"there is a plugin {name} already: give this one another name")
+                async with self._fleet.stored(source.folder) as digest:
+                    record = Record(name=name, preloaded=True, digest=digest)
+                    await self._fleet.start(plan, record, commit=check_name, progress=progress)
+        return name
+
+    def _retry_later(self, given: Preload, progress: Progress) -> None:
+        task = asyncio.create_task(self._retry(given, progress))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
+
+    async def _retry(self, given: Preload, progress: Progress) -> None:
+        """Try again each time that the files change, until all of it serves."""
+        watched = given.file if given.file.exists() else given.file.parent
+        if not watched.exists():
+            return
+        async for _changes in watchfiles.awatch(watched, recursive=watched == given.file, step=200):
+            left = [each for each in await self._find(given) if not await self._try(*each, progress)]
+            if not left:
+                return
+
+    async def _try(self, given: Preload, error: WeftError | None, progress: Progress) -> bool:
+        try:
+            if error is not None:
+                raise error
+            progress(f"{await self._load(given, progress)} serves")
+        except WeftError as problem:
+            progress(f"error: {given.file}: {problem}")
+            return False
+        return True
+
+    # --- deployed ---------------------------------------------------------------------------------------------------
+
+    async def restore(self, progress: Progress) -> AsyncGenerator[Outcome, None]:
+        """Bring back every deployed plugin in its current release; what cannot be is listed as failed."""
+        stored = [each for each in await asyncio.to_thread(self._store.plugins) if self._is_free(each)]
+        for each in stored:
+            self._fleet.stand_in(self._record(each), "starting" if each.enabled else "disabled")
+        jobs = [self._restore(each, progress) for each in stored if each.enabled]
+        async with aclosing(self._in_order(jobs)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+        await self._fleet.collect(self._store.digests)
+
+    def _is_free(self, stored: StoredPlugin) -> bool:
+        if stored.name in self._fleet.records:
+            _log.warning("a preloaded plugin stands in for the deployed one of its name", plugin=stored.name)
+            return False
+        return True
+
+    def _record(self, stored: StoredPlugin, error: str = "") -> Record:
+        current = stored.current
+        wanted = current.settings.domains or (f"{stored.name.lower()}.localhost",)
+        return Record(
+            name=stored.name,
+            enabled=stored.enabled,
+            number=current.number,
+            version=current.version,
+            digest=current.digest,
+            domains=self._fleet.claims.free(stored.name, wanted),
+            grants=stored.grants,
+            settings=current.settings,
+            error=error,
+        )
+
+    async def _restore(self, stored: StoredPlugin, progress: Progress) -> Outcome:
+        try:
+            async with self._slots:
+                with self._fleet.exclusive(stored.name):
+                    await self._operator.start_release(stored, stored.current, progress=progress)
+        except WeftError as error:
+            self._fleet.stand_in(self._record(stored, str(error)), "failed")
+            return stored.name, error
+        return stored.name, None
+
+    async def _in_order(self, jobs: Iterable[Awaitable[Outcome]]) -> AsyncGenerator[Outcome, None]:
+        """Do all at the same time; gives the outcomes in the order of the jobs."""
+        tasks = [asyncio.ensure_future(job) for job in jobs]
+        try:
+            for task in tasks:
+                yield await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,584 @@
+import asyncio
+import contextlib
+import json
+import stat
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from weft.engine import Engine
+from weft.errors import (
+    Conflict,
+    ManifestError,
+    PackageError,
+    Refused,
+    StartFailed,
+    StorageFailed,
+    Unavailable,
+    UnknownPlugin,
+    UsageError,
+)
+from weft.packages.archives import pack
+from weft.packages.contents import ContentStore
+from weft.server.domains import Claims
+from weft.server.fleet import Fleet
+from weft.server.journal import Journal
+from weft.server.loading import Loader
+from weft.server.logs import Logs
+from weft.server.operator import Operator
+from weft.server.router import Router
+from weft.server.state import StateFolder, Store
+from weft.server.uploads import Upload
+from weft.settings import PluginSettings, PolicySettings, ServerSettings
+
+APP = """
+import os
+print("hello from {word}")
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        body = ("{word} " + os.environ.get("SECRET", "")).strip().encode()
+        await send({{"type": "http.response.start", "status": 200, "headers": []}})
+        await send({{"type": "http.response.body", "body": body}})
+"""
+GLOOM = """
+class Itself:
+    def init(self): return None
+    def register_routes(self, router): router.get("/", lambda request: "gloom")
+    def name(self): return {name!r}
+Plugin = Itself()
+"""
+
+
+class Host:
+    """A server without its front and management."""
+
+    def __init__(self, state, **settings):
+        self.settings = ServerSettings(state=state, **settings)
+        self.state = StateFolder(state)
+        self.store = Store(self.state.database)
+        self.logs = Logs(self.state.logs, bytes_each=100_000)
+        self.journal = Journal(self.store)
+        self.engine = Engine(state, output=self.logs.accept)
+        self.router = Router(["localhost"])
+        self.contents = ContentStore(self.state.contents)
+        self.fleet = Fleet(self.engine, self.router, self.contents, Claims(["localhost"]), state / "data")
+        self.operator = Operator(self.settings, self.state, self.store, self.fleet, self.journal, self.logs)
+        self.loader = Loader(self.settings, self.store, self.fleet, self.operator)
+
+    async def ask(self, domain):
+        """The body that a domain answers."""
+        service = self.router.lookup(domain.encode())
+        if service is None:
+            return None
+        args = ["GET", b"/", [[b"host", domain.encode()]], "http", "1.1", None, None, b""]
+        answer = await service.pick().call("web.request", args, timeout=10)
+        return bytes(answer[2]).decode()
+
+    async def restore(self):
+        return [outcome async for outcome in self.loader.restore(lambda _line: None)]
+
+    async def preload(self, *paths):
+        return [outcome async for outcome in self.loader.preload(paths, lambda _line: None)]
+
+    def snapshot(self):
+        """Everything that a failed change must leave as it was."""
+        left = sorted(str(each) for each in self.state.uploads.iterdir())
+        return self.store.plugins(), self.contents.digests(), left, self.fleet.claims._owners, self.router._owners
+
+
+@asynccontextmanager
+async def hosting(state, **settings):
+    host = Host(state, **settings)
+    host.state.open()
+    host.store.open()
+    try:
+        async with host.engine:
+            yield host
+            await host.operator.close(5)
+            await host.loader.close()
+    finally:
+        host.store.close()
+        host.state.close()
+
+
+@pytest.fixture
+def state(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def upload(tmp_path):
+    def make(stem, text, /, **options):
+        path = tmp_path / "incoming" / f"{stem}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return Upload(path=path, filename=f"{stem}.py", **options)
+
+    return make
+
+
+def app(word, table=""):
+    block = f"# /// script\n# [tool.weft]\n{table}# ///\n" if table else ""
+    return block + APP.format(word=word)
+
+
+def test_a_deploy_serves_replaces_and_does_nothing_twice(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            first = await host.operator.deploy(upload("shop", app("one")))
+            assert (first.name, first.release, first.changed, first.created) == ("shop", 1, True, True)
+            assert first.domains == ("shop.localhost",)
+            assert await host.ask("shop.localhost") == "one"
+            again = await host.operator.deploy(upload("shop", app("one")))
+            assert (again.release, again.changed, again.created) == (1, False, False)
+            second = await host.operator.deploy(upload("shop", app("two")))
+            assert (second.release, second.changed, second.created) == (2, True, False)
+            assert await host.ask("shop.localhost") == "two"
+            data = state / "data" / "shop"
+            assert stat.S_IMODE(data.stat().st_mode) == 0o700
+
+    run(main())
+
+
+def test_settings_and_secrets_are_kept_over_versions_and_shown_by_key(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one"), env={"SECRET": "hush"}, config={"a": 1}))
+            await host.operator.deploy(upload("shop", app("two"), config_file=b'b = "x"'))
+            assert await host.ask("shop.localhost") == "two hush"
+            assert host.operator.settings("shop") == {"config": ["a", "b"], "env": ["SECRET"], "grants": []}
+            assert "hush" not in repr(host.operator.status("shop"))
+            assert "hush" not in str([event async for event in host.operator.events()])
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "error"),
+    [
+        ("def broken(:", {}, (StartFailed, ManifestError)),
+        ("raise RuntimeError('no')", {}, StartFailed),
+        (app("two"), {"domains": ("other.localhost",)}, Conflict),
+        (app("two"), {"domains": ("localhost",)}, Conflict),
+        (app("two"), {"domains": ("",)}, UsageError),
+        (app("two"), {"domains": ()}, UsageError),
+        (app("two"), {"domains": ("a b",)}, UsageError),
+        (app("two"), {"allow": ("everything",)}, UsageError),
+        (app("two"), {"config_file": b"{"}, UsageError),
+        (app("two", '# limits = { memory = "1GiB" }\n'), {}, Refused),
+        (app("two", '# runtime = "inline"\n'), {}, Refused),
+        (app("two", "# nonsense = 1\n"), {}, ManifestError),
+        (GLOOM.format(name="another"), {"name": "shop"}, Refused),
+        ("\0binary", {}, PackageError),
+        ("", {}, PackageError),
+    ],
+)
+def test_a_failed_deploy_leaves_everything_as_it_was(state, upload, run, text, options, error):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("other", app("other")))
+            await host.operator.deploy(upload("shop", app("one")))
+            before = host.snapshot()
+            with pytest.raises(error):
+                await host.operator.deploy(upload("shop", text, **options))
+            assert host.snapshot() == before
+            assert await host.ask("shop.localhost") == "one"
+            assert (await host.operator.deploy(upload("shop", app("three")))).release == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["a b", "../up", "ä"])
+def test_bad_names_are_refused(state, upload, run, name):
+    async def main():
+        async with hosting(state) as host:
+            with pytest.raises(UsageError, match="invalid plugin name"):
+                await host.operator.deploy(upload("shop", app("one"), name=name))
+            assert host.operator.plugins() == []
+
+    run(main())
+
+
+def test_a_commit_that_fails_leaves_the_old_one(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one")))
+            before = host.snapshot()
+            (state / "weft.db").rename(state / "away.db")
+            (state / "weft.db").mkdir()
+            host.store._engine.dispose()
+            with pytest.raises(StorageFailed):
+                await host.operator.deploy(upload("shop", app("two")))
+            (state / "weft.db").rmdir()
+            (state / "away.db").rename(state / "weft.db")
+            assert await host.ask("shop.localhost") == "one"
+            assert host.store.plugins() == before[0]
+
+    run(main())
+
+
+def test_two_deploys_of_one_name_at_once(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            slow = upload("shop", "import time; time.sleep(0.5)\n" + app("one"))
+            first = asyncio.create_task(host.operator.deploy(slow))
+            while "shop" not in host.fleet._busy:
+                await asyncio.sleep(0)
+            with pytest.raises(Conflict, match="plugin is already being updated"):
+                await host.operator.deploy(upload("shop", app("two"), name="shop"))
+            with contextlib.suppress(Unavailable):
+                await first
+
+    run(main())
+
+
+def test_a_client_that_leaves_does_not_undo_a_deploy(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            waiting = asyncio.create_task(host.operator.deploy(upload("shop", app("one"))))
+            while "shop" not in host.fleet._busy:
+                await asyncio.sleep(0)
+            waiting.cancel()
+            await host.operator.close(20)
+            assert await host.ask("shop.localhost") == "one"
+            assert host.store.plugin("shop").current.number == 1
+
+    run(main())
+
+
+def test_domains_move_with_the_release(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one"), domains=("A.example.org", "b.example.org")))
+            await host.operator.deploy(upload("shop", app("two")))
+            assert await host.ask("a.example.org") == "two"
+            await host.operator.deploy(upload("shop", app("two"), domains=("c.example.org",)))
+            assert [await host.ask(f"{each}.example.org") for each in "abc"] == [None, None, "two"]
+            await host.operator.deploy(upload("other", app("other"), domains=("a.example.org",)))
+            with pytest.raises(Conflict, match="^Domain a.example.org already exists$"):
+                await host.operator.rollback("shop", 2)
+            assert await host.ask("c.example.org") == "two"
+
+    run(main())
+
+
+def test_the_name_is_the_given_one_else_what_the_plugin_says(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            assert (await host.operator.deploy(upload("file", GLOOM.format(name="itself")))).name == "itself"
+            assert [each.name for each in host.operator.plugins()] == ["itself"]
+            assert (await host.operator.deploy(upload("file", app("one"), name="given"))).name == "given"
+            with pytest.raises(Refused, match="'itself'.*'other'"):
+                await host.operator.deploy(upload("file", GLOOM.format(name="itself"), name="other"))
+
+    run(main())
+
+
+def test_an_archive_is_told_by_its_bytes(state, tmp_path, run):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "main.py").write_text(app("packed"))
+    (folder / "plugin.yaml").write_text("name: shop\nversion: 1.2.3\n")
+    archive = pack(folder, tmp_path / "upload.bin")
+
+    async def main():
+        async with hosting(state) as host:
+            deployed = await host.operator.deploy(Upload(path=archive, filename="x.py"))
+            assert (deployed.name, deployed.version) == ("shop", "1.2.3")
+            assert await host.ask("shop.localhost") == "packed"
+
+    run(main())
+
+
+def test_rolling_back_and_on(state, upload, run):
+    async def main():
+        async with hosting(state, keep_releases=2) as host:
+            for word in ("one", "two", "three", "four"):
+                await host.operator.deploy(upload("shop", app(word), env={"SECRET": word}))
+            assert [each.number for each in await host.operator.releases("shop")] == [3, 4]
+            assert (await host.operator.rollback("shop")).release == 3
+            assert await host.ask("shop.localhost") == "three three"
+            with pytest.raises(UsageError, match="no release before #3"):
+                await host.operator.rollback("shop")
+            with pytest.raises(UsageError, match=r"no release #1 \(kept: #3, #4\)"):
+                await host.operator.rollback("shop", 1)
+            assert (await host.operator.rollback("shop", 4)).changed
+            assert not (await host.operator.rollback("shop", 4)).changed
+            assert (await host.operator.deploy(upload("shop", app("five")))).release == 5
+
+    run(main())
+
+
+def test_a_release_whose_files_were_changed_is_not_rolled_back_to(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            first = await host.operator.deploy(upload("shop", app("one")))
+            await host.operator.deploy(upload("shop", app("two")))
+            _tamper(host.contents.path(first.digest) / "shop.py")
+            with pytest.raises(PackageError, match=r"shop\.py"):
+                await host.operator.rollback("shop")
+            assert await host.ask("shop.localhost") == "two"
+            assert host.store.plugin("shop").current.number == 2
+
+    run(main())
+
+
+def _tamper(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_text("app = None")
+
+
+def test_everything_comes_back_but_what_was_tampered_with(state, upload, run):
+    async def deploy():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one")))
+            await host.operator.deploy(upload("shop", app("two"), env={"SECRET": "s"}, domains=("s.example.org",)))
+            bad = await host.operator.deploy(upload("bad", app("bad")))
+            await host.operator.deploy(upload("idle", app("idle")))
+            await host.operator.disable("idle")
+            _tamper(host.contents.path(bad.digest) / "bad.py")
+
+    async def restart():
+        async with hosting(state) as host:
+            outcomes = dict(await host.restore())
+            assert list(outcomes) == ["bad", "shop"]
+            assert outcomes["shop"] is None
+            assert "bad.py" in str(outcomes["bad"])
+            assert await host.ask("s.example.org") == "two s"
+            states = {each.name: (each.state, each.release) for each in host.operator.plugins()}
+            assert states == {"bad": ("failed", 1), "idle": ("disabled", 1), "shop": ("running", 2)}
+            for domain in ("bad.localhost", "idle.localhost"):
+                with pytest.raises(Unavailable):
+                    await host.ask(domain)
+            await host.operator.enable("idle")
+            assert await host.ask("idle.localhost") == "idle"
+            await host.operator.deploy(upload("bad", app("bad")))
+            assert await host.ask("bad.localhost") == "bad"
+
+    run(deploy())
+    run(restart())
+
+
+def test_content_that_no_release_needs_goes(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("a", app("a")))
+            await host.operator.deploy(upload("b", app("b")))
+            await host.operator.remove("a")
+            assert host.contents.digests() == {host.operator.status("b").digest}
+            assert await host.ask("a.localhost") is None
+            assert (state / "data" / "a").exists()
+            await host.operator.remove("b", purge=True)
+            assert not (state / "data" / "b").exists()
+            assert host.contents.digests() == set()
+            with pytest.raises(UnknownPlugin, match=r"no plugin 'b' \(there are: none\)"):
+                await host.operator.remove("b")
+
+    run(main())
+
+
+def test_disabling_and_enabling(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one")))
+            await host.operator.disable("shop")
+            assert host.operator.status("shop").state == "disabled"
+            with pytest.raises(Unavailable, match="disabled"):
+                await host.ask("shop.localhost")
+            with pytest.raises(Refused, match="weft enable shop"):
+                await host.operator.restart("shop")
+            with pytest.raises(Conflict):
+                await host.operator.deploy(upload("thief", app("x"), domains=("shop.localhost",)))
+            assert (await host.operator.enable("shop")).changed
+            assert not (await host.operator.enable("shop")).changed
+            pid = host.operator.status("shop").instances[0].pid
+            await host.operator.restart("shop")
+            assert host.operator.status("shop").instances[0].pid != pid
+            assert host.operator.status("shop").release == 1
+
+    run(main())
+
+
+def test_grants_are_kept_and_asked_again_only_for_more(state, upload, run):
+    def wanting(word, memory):
+        return app(word, f'# limits = {{ memory = "{memory}" }}\n')
+
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", wanting("one", "1GiB"), allow=("memory=1GiB",)))
+            await host.operator.deploy(upload("shop", wanting("two", "1GiB")))
+            with pytest.raises(Refused, match="--allow memory=2GiB"):
+                await host.operator.deploy(upload("shop", wanting("three", "2GiB")))
+            await host.operator.grant("shop", ["memory=2GiB"])
+            await host.operator.deploy(upload("shop", wanting("three", "2GiB")))
+            assert host.operator.settings("shop")["grants"] == ["memory=1GiB", "memory=2GiB"]
+            with pytest.raises(UsageError, match="not granted manage"):
+                await host.operator.revoke("shop", ["manage"])
+            await host.operator.revoke("shop", ["memory=2GiB"])
+            assert host.operator.status("shop").state == "disabled"
+            with pytest.raises(Refused):
+                await host.operator.enable("shop")
+
+    run(main())
+
+
+def test_the_policy_of_the_settings_is_the_ceiling(state, upload, run):
+    async def main():
+        settings = {
+            "policy": PolicySettings(memory=1024**3, network="none"),
+            "plugins": {"free": PluginSettings(allow=("memory=2GiB",), config={"a": 1})},
+        }
+        async with hosting(state, **settings) as host:
+            text = app("x", '# limits = { memory = "2GiB" }\n')
+            with pytest.raises(Refused, match="at most 1GiB"):
+                await host.operator.deploy(upload("shop", text))
+            await host.operator.deploy(upload("free", text))
+            assert host.engine.plugin("free").manifest.permissions.network == "none"
+            assert host.operator.settings("free") == {"config": ["a"], "env": [], "grants": ["memory=2GiB"]}
+
+    run(main())
+
+
+def test_config_is_checked_against_the_schema_without_showing_it(state, upload, run):
+    schema = (
+        '# config_schema = { type = "object", required = ["size"], properties = { size = { type = "integer" } } }\n'
+    )
+
+    async def main():
+        async with hosting(state) as host:
+            with pytest.raises(UsageError, match="'size' is required"):
+                await host.operator.deploy(upload("shop", app("x", schema)))
+            with pytest.raises(UsageError, match="size") as caught:
+                await host.operator.deploy(upload("shop", app("x", schema), config={"size": "hush"}))
+            assert "hush" not in str(caught.value)
+            await host.operator.deploy(upload("shop", app("x", schema), config={"size": 3}))
+
+    run(main())
+
+
+def test_a_schema_is_not_fetched_from_elsewhere(state, upload, run):
+    schema = '# config_schema = { "$ref" = "https://example.org/schema.json" }\n'
+
+    async def main():
+        async with hosting(state) as host:
+            with pytest.raises(UsageError, match="schemas are not fetched"):
+                await host.operator.deploy(upload("shop", app("x", schema)))
+
+    run(main())
+
+
+def test_what_plugins_print_and_what_happens_is_kept(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            host.engine.listen(host.journal.accept)
+            await host.operator.deploy(upload("shop", app("one")))
+            stream = host.operator.logs("shop", follow=True)
+            assert (await anext(stream)).text == "hello from one"
+            await stream.aclose()
+            kinds = [event.kind async for event in host.operator.events()]
+            assert "deployed" in kinds
+            assert "running" in kinds
+            await host.journal.flush()
+            assert len(host.store.events()) == len(kinds)
+
+    run(main())
+
+
+# --- preloaded ------------------------------------------------------------------------------------------------------
+
+
+def preloadable(folder, name, word):
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.py"
+    path.write_text(app(word, f'# version = "1.0.{len(word)}"\n'))
+    return path
+
+
+def test_preloaded_plugins_cannot_be_changed_and_win_domains(state, tmp_path, upload, run):
+    plugins = tmp_path / "plugins"
+
+    async def deploy():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("stored", app("stored"), domains=("pre.localhost", "own.localhost")))
+            await host.operator.deploy(upload("shadow", app("stored")))
+
+    async def main():
+        async with hosting(state) as host:
+            assert await host.preload(plugins) == [("pre", None), ("shadow", None)]
+            assert await host.restore() == [("stored", None)]
+            assert await host.ask("pre.localhost") == "pre"
+            assert await host.ask("own.localhost") == "stored"
+            assert await host.ask("shadow.localhost") == "shadow"
+            for change in (
+                host.operator.remove("pre"),
+                host.operator.disable("pre"),
+                host.operator.rollback("pre"),
+                host.operator.grant("pre", ["manage"]),
+                host.operator.deploy(upload("pre", app("x"))),
+            ):
+                with pytest.raises(Refused, match="^Plugin is preloaded$"):
+                    await change
+            await host.operator.restart("pre")
+            assert await host.ask("pre.localhost") == "pre"
+            assert host.operator.status("pre").preloaded
+
+    preloadable(plugins, "pre", "pre")
+    preloadable(plugins, "shadow", "shadow")
+    run(deploy())
+    run(main())
+
+
+def test_a_path_that_fails_is_tried_again_when_it_changes(state, tmp_path, run):
+    plugins = tmp_path / "plugins"
+    preloadable(plugins, "good", "good")
+    bad = preloadable(plugins, "bad", "bad")
+    bad.write_text(bad.read_text() + "\nraise RuntimeError('not yet')\n")
+
+    async def main():
+        async with hosting(state) as host:
+            outcomes = await host.preload(plugins)
+            assert [(Path(what).stem, error is None) for what, error in outcomes] == [("bad", False), ("good", True)]
+            assert "not yet" in str(outcomes[0][1])
+            assert await host.ask("good.localhost") == "good"
+            await asyncio.sleep(0.3)
+            preloadable(plugins, "bad", "mended")
+            while not host.fleet.serves("bad"):
+                await asyncio.sleep(0.05)
+            assert await host.ask("bad.localhost") == "mended"
+
+    run(main())
+
+
+def test_preloaded_plugins_get_what_they_ask(state, tmp_path, run):
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "big.py").write_text(app("big", '# limits = { memory = "4GiB" }\n'))
+
+    async def main():
+        async with hosting(state) as host:
+            assert await host.preload(plugins / "big.py") == [("big", None)]
+            assert host.engine.plugin("big").manifest.limits.memory == 4 * 1024**3
+
+    run(main())
+
+
+def test_a_path_that_is_not_there_is_named(state, tmp_path, run):
+    async def main():
+        async with hosting(state, strict=True) as host:
+            ((what, error),) = await host.preload(tmp_path / "nowhere")
+            assert what.endswith("nowhere")
+            assert "does not exist" in str(error)
+
+    run(main())
+
+
+def test_the_stored_settings_hold_no_more_than_given(state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one"), config={"a": [1, {"b": None}]}))
+            kept = host.store.plugin("shop").current.settings
+            assert json.dumps(kept.config) == '{"a": [1, {"b": null}]}'
+            assert (kept.env, kept.domains) == ({}, None)
+
+    run(main())
