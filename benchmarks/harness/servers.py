@@ -228,7 +228,7 @@ class Weft:
         boundary = "weft-benchmark-boundary"
         fields = {"name": name, "domains": f"{name}.localhost"}
         body = b"".join(_field(boundary, key, value.encode()) for key, value in fields.items())
-        body += _field(boundary, "pluginFile", source.read_bytes(), source.name) + f"--{boundary}--\r\n".encode()
+        body += _field(boundary, "plugin", source.read_bytes(), source.name) + f"--{boundary}--\r\n".encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(
@@ -238,7 +238,7 @@ class Weft:
             text = answer.read().decode()
         finally:
             connection.close()
-        if answer.status >= 300:
+        if not text.endswith("successfully"):
             raise RuntimeError(f"deploy of {name} was answered {answer.status}: {text}")
 
 
