@@ -54,8 +54,9 @@ async def receive(request: Request, uploads: Path, *, most: int) -> AsyncIterato
 
     Raises UsageError for what is no whole form, TooLarge past ``most`` bytes, StorageFailed when the disk is full.
     """
+    boundary = _boundary(request)
     folder = await asyncio.to_thread(_make_folder, uploads)
-    reader = _Reader(_boundary(request), Form(folder), most)
+    reader = _Reader(boundary, Form(folder), most)
     try:
         async for chunk in request.stream():
             await asyncio.to_thread(reader.feed, chunk)
