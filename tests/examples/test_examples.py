@@ -26,6 +26,9 @@ class Site:
         self.host = f"{name}.localhost:{port}"
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"host": self.host}, timeout=30)
 
+    def close(self) -> None:
+        self.client.close()
+
     def get(self, path: str, **options) -> httpx.Response:
         return self.client.get(path, **options).raise_for_status()
 
@@ -90,17 +93,24 @@ def ask_greeter(site: Site) -> None:
     assert site.get("/greeted").json() == {"greeted": 1}
 
 
+ASKED = {
+    "datasette": ask_datasette,
+    "shop": ask_shop,
+    "yarn": ask_yarn,
+    "guestbook": ask_guestbook,
+    "notes": ask_notes,
+    "hello": ask_hello,
+    "greeter": ask_greeter,
+}
+
+
 @pytest.mark.network
 @pytest.mark.timeout(ENVIRONMENTS + 120)
 def test_all_examples_side_by_side(weft_server):
     port = weft_server(EXAMPLES, within=ENVIRONMENTS).port
-    ask_datasette(Site(port, "datasette"))
-    ask_shop(Site(port, "shop"))
-    ask_yarn(Site(port, "yarn"))
-    ask_guestbook(Site(port, "guestbook"))
-    ask_notes(Site(port, "notes"))
-    ask_hello(Site(port, "hello"))
-    ask_greeter(Site(port, "greeter"))
+    for name, ask in ASKED.items():
+        with closing(Site(port, name)) as site:
+            ask(site)
 
 
 def test_the_shipped_database_is_what_its_source_makes():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,17 @@ from weft.errors import EnvironmentFailed
 from weft.manifest.model import Requires
 from weft.packages.environments import Environment, Environments
 
+LIBRARY = """
+[project]
+name = "cloth"
+version = "1.0"
+requires-python = ">=3.9"
+[build-system]
+requires = ["uv_build>=0.5,<1"]
+build-backend = "uv_build"
+[tool.uv.build-backend]
+module-root = ""
+"""
 PREPARE = """
 import asyncio, sys
 from pathlib import Path
@@ -257,6 +269,20 @@ def test_a_lock_that_is_none_is_an_error(root, wheel, project):
     with pytest.raises(EnvironmentFailed, match=r"its uv\.lock could not be used") as failure:
         prepare(root, requires(lock=project / "uv.lock"))
     assert failure.value.explanation
+
+
+def test_packages_within_the_project_are_those_of_this_release(root, wheel, project):
+    library = project / "library"
+    (library / "cloth").mkdir(parents=True)
+    (library / "cloth" / "__init__.py").write_text("version = 'first'\n")
+    (library / "pyproject.toml").write_text(LIBRARY)
+    with (project / "pyproject.toml").open("a") as manifest:
+        manifest.write('[tool.uv.sources]\ncloth = { path = "library" }\n')
+    subprocess.run([find_uv_bin(), "lock", "--quiet"], cwd=project, check=True)
+    after = shutil.copytree(project, project.with_name("after"))
+    (after / "library" / "cloth" / "__init__.py").write_text("version = 'second'\n")
+    made = [prepare(root, requires(lock=folder / "uv.lock")) for folder in (project, after)]
+    assert [ask(environment, "import cloth; print(cloth.version)") for environment in made] == ["first", "second"]
 
 
 def test_a_missing_lock_is_an_error(root, wheel, project):

@@ -20,7 +20,7 @@ from weft.packages.exclusive import exclusive, exclusive_if_free
 from weft.packages.helpers import Helpers
 from weft.packages.interpreters import Fact, Interpreter, Interpreters
 from weft.packages.programs import Progress, quiet
-from weft.packages.resolution import Resolutions, Resolved, content_address
+from weft.packages.resolution import Resolutions, Resolved
 from weft.packages.uv import Uv
 
 RunUv = Callable[..., Awaitable[str]]
@@ -76,7 +76,7 @@ class Environments:
         helpers = asyncio.create_task(self._helpers.prepare(interpreter, progress))
         try:
             resolved = await self._resolutions.resolve(requires, interpreter, plugin=plugin, progress=progress)
-            digest = content_address(interpreter.identity.encode(), resolved.text.encode())
+            digest = resolved.digest(interpreter)
             if not resolved.empty:
                 await self._ensure(digest, interpreter, resolved, plugin, progress)
             return self._described(digest, interpreter, resolved, await helpers)

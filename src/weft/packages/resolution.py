@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +20,8 @@ from weft.packages.programs import Progress
 from weft.packages.uv import NEUTRAL, Uv
 
 _PYLOCK = "pylock.toml"
+_LOCAL = re.compile(r"^(-e |\.{0,2}/)|@ file:|\bpath\s*=\s*\"", re.MULTILINE)
+"""Packages that lie in a folder: the text alone does not tell what is in them."""
 _PLAIN = ("--no-header", "--no-annotate", "--no-emit-package", "weft")
 
 
@@ -30,6 +33,11 @@ class Resolved:
     filename: str = "requirements.txt"
     folder: Path = NEUTRAL
     """Where uv runs, and what relative paths in the text are relative to."""
+
+    def digest(self, interpreter: Interpreter) -> str:
+        """Content address of these packages on ``interpreter``; with the folder, where packages come from within it."""
+        folder = [bytes(self.folder)] if _LOCAL.search(self.text) else []
+        return content_address(interpreter.identity.encode(), self.text.encode(), *folder)
 
     @property
     def empty(self) -> bool:
@@ -74,7 +82,8 @@ class Resolutions:
         if (text := await asyncio.to_thread(_read, kept)) is not None:
             return text
         text = await self._uv.run(
-            "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", *_PLAIN, "--python", interpreter.path,
+            "export", "--quiet", "--frozen", "--no-dev", "--no-editable", "--no-emit-project", *_PLAIN,
+            "--python", interpreter.path,
             purpose=f"plugin {plugin}: its uv.lock could not be used", cwd=lock.parent, progress=progress,
         )  # fmt: skip
         await asyncio.to_thread(write_whole, kept, text.encode())
