@@ -33,14 +33,17 @@ def main(descriptor: int) -> None:
 
 
 def _run(coroutine: Any) -> None:
+    loop = _new_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(coroutine)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
     except ImportError:
-        asyncio.run(coroutine)
-    else:
-        loop = uvloop.new_event_loop()
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(coroutine)
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 class Process:
