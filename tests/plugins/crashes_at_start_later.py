@@ -1,0 +1,14 @@
+"""Starts as long as its data folder holds no file ``broken``; /break makes one and dies."""
+
+import os
+import pathlib
+
+MARK = pathlib.Path(os.environ["WEFT_DATA_DIR"], "broken")
+if MARK.exists():
+    raise RuntimeError("broken for good")
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    MARK.touch()
+    os._exit(3)

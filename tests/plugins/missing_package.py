@@ -1,0 +1,6 @@
+"""Imports what nobody installed."""
+
+import surely_not_installed_anywhere
+
+
+async def app(scope, receive, send): ...

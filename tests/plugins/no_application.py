@@ -1,0 +1,3 @@
+"""Its entry is neither ASGI nor WSGI."""
+
+app = {"name": "no application"}

@@ -1,0 +1,13 @@
+"""Writes what is no frame on its own wire."""
+
+import os
+import sys
+
+WIRE = int(sys.orig_argv[next(at for at, word in enumerate(sys.orig_argv) if word.endswith("bootstrap.py")) + 1])
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    os.write(WIRE, b"\xff" * 4096)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"done"})

@@ -1,0 +1,144 @@
+"""Plugins that behave badly while they run: only their own calls suffer, and nothing of them is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from weft.errors import DeadlineExceeded, InstanceLost, ProtocolError, WeftError
+
+
+def exists(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] != "Z"
+
+
+async def gone(pid, seconds=5):
+    async with asyncio.timeout(seconds):
+        while exists(pid):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def test_a_flood_of_output_is_bounded_and_counted(run, started, get):
+    async def main():
+        async with started("floods_stdout") as (flood, lines), started("hello") as (other, _):
+            flooding = asyncio.create_task(get(flood, b"/flood?64", timeout=50))
+            answers = 0
+            while not flooding.done():
+                assert (await get(other))[0] == 200
+                assert (await get(flood))[0] == 200
+                answers += 1
+                await asyncio.sleep(0)
+            assert (await flooding)[1] == b"done"
+            assert answers > 0
+        assert sum(len(line.text) for line in lines) < 16 * 1024 * 1024
+        dropped = [line for line in lines if "were dropped" in line.text]
+        assert dropped
+        assert {line.level for line in dropped} == {"warning"}
+
+    run(main())
+
+
+def test_one_that_blocks_its_loop_misses_its_deadlines_alone(run, started, get):
+    async def main():
+        async with started("blocks_loop") as (blocked, lines), started("hello") as (other, _):
+            blocking = asyncio.create_task(get(blocked, b"/block?0.5"))
+            await lines.until("blocking")
+            with pytest.raises(DeadlineExceeded):
+                await get(blocked, timeout=0.05)
+            with pytest.raises(DeadlineExceeded):
+                await blocked.ping(0.05)
+            assert (await get(other))[0] == 200
+            assert (await blocking)[1] == b"done"
+            assert (await get(blocked))[1] == b"done"
+            await blocked.ping(5)
+
+    run(main())
+
+
+def test_one_that_never_answers_can_be_stopped(run, started, get):
+    async def main():
+        async with started("never_answers") as (instance, _):
+            with pytest.raises(DeadlineExceeded):
+                await get(instance, timeout=0.05)
+            waiting = asyncio.create_task(get(instance))
+            await asyncio.sleep(0)
+        with pytest.raises(WeftError):
+            await waiting
+        assert await instance.ended() == "exited with code 0"
+
+    run(main())
+
+
+@pytest.mark.parametrize(("target", "code"), [(b"/die", 9), (b"/exit", 4)])
+def test_one_that_exits_in_a_request_loses_its_calls(run, started, get, target, code):
+    async def main():
+        async with started("exits_in_request") as (instance, _):
+            assert (await get(instance))[0] == 200
+            with pytest.raises(InstanceLost) as caught:
+                await get(instance, target)
+            assert caught.value.plugin == "exits_in_request"
+            assert await instance.ended() == f"exited with code {code}"
+
+    run(main())
+
+
+def test_one_that_sends_no_frames_is_ended(run, started, get):
+    async def main():
+        async with started("sends_garbage_frames") as (instance, _):
+            with pytest.raises(ProtocolError, match="broke the wire protocol"):
+                await get(instance)
+            assert "broke the wire protocol" in await instance.ended()
+            assert not exists(instance.pid)
+
+    run(main())
+
+
+def test_what_a_plugin_started_ends_with_it(run, started, get):
+    async def main():
+        async with started("orphans") as (instance, _):
+            children = [int((await get(instance))[1]) for _ in range(2)]
+            assert all(exists(pid) for pid in children)
+        for pid in children:
+            await gone(pid)
+
+    run(main())
+
+
+def test_what_a_plugin_started_ends_with_its_crash(run, started, get):
+    async def main():
+        async with started("orphans") as (instance, _):
+            child = int((await get(instance))[1])
+            os.kill(instance.pid, 9)
+            assert await instance.ended() == "was ended by SIGKILL"
+            await gone(child)
+
+    run(main())
+
+
+def test_one_that_ignores_its_stop_is_killed(run, started, get):
+    async def main():
+        async with started("ignores_stop") as (instance, _):
+            assert (await get(instance))[0] == 200
+            await asyncio.gather(instance.stop(0.1), instance.stop(0.1))
+            assert await instance.ended() == "was ended by SIGKILL"
+            assert not exists(instance.pid)
+
+    run(main())
+
+
+@pytest.mark.parametrize("target", [b"/", b"/escape"])
+def test_a_fork_that_holds_the_wire_does_not_keep_calls_waiting(run, started, get, target):
+    async def main():
+        async with started("forks_with_wire_open") as (instance, _):
+            with pytest.raises(InstanceLost):
+                await get(instance, target, timeout=1.5)
+            assert await instance.ended() == "exited with code 5"
+
+    run(main())

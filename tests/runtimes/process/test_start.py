@@ -1,0 +1,144 @@
+"""Starting a plugin in a process: what works, and what every way of failing says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from weft.errors import StartFailed
+from weft.runtimes.process.runtime import ProcessRuntime
+
+
+def test_a_plugin_starts_says_what_it_is_and_stops(run, started, get):
+    async def main():
+        async with started("hello", variables={"RELEASE": "one"}) as (instance, _):
+            assert (instance.facts.entry, instance.facts.provides, instance.facts.kind) == (
+                "hello:app", ("web@1",), "asgi",
+            )  # fmt: skip
+            assert await get(instance) == (200, f"one {instance.pid}".encode())
+            assert instance.pid != os.getpid()
+            await instance.ping(5)
+            usage = instance.usage()
+            assert 1_000_000 < usage["memory"] < 100_000_000
+            assert usage["cpu"] > 0
+        assert await instance.ended() == "exited with code 0"
+        assert instance.usage() == {}
+        assert instance.channel.closed
+        await instance.stop(1)
+
+    run(main())
+
+
+FAILURES = {
+    "syntax_error": ("SyntaxError", "never closed", "syntax_error.py"),
+    "missing_package": ("ModuleNotFoundError", "surely_not_installed_anywhere", "missing_package.py"),
+    "exits_at_import": ("", "not today", ""),
+    "dies_at_import": ("", "exited with code 7 before it was ready", "last words"),
+    "raises_at_init": ("ValueError", "the cupboard is bare", 'raise ValueError("the cupboard is bare")'),
+    "lifespan_failed": ("", "no database today", ""),
+    "no_application": ("", "expected an ASGI or WSGI application", ""),
+    "no_such_module": ("ModuleNotFoundError", "no_such_module", ""),
+    "hello:wrong": ("", "has no attribute 'wrong'", ""),
+}
+
+
+@pytest.mark.parametrize("entry", FAILURES)
+def test_every_failure_to_start_says_why(run, launch, entry):
+    type_name, message, traceback = FAILURES[entry]
+
+    async def main():
+        with pytest.raises(StartFailed) as caught:
+            await ProcessRuntime().start(launch(entry), lambda line: None)
+        error = caught.value
+        assert error.plugin == entry
+        assert error.version == "1.0"
+        assert message in str(error)
+        assert type_name in (error.type_name, "")
+        assert traceback in error.traceback
+        assert "weft/sdk" not in error.traceback
+
+    run(main())
+
+
+def test_a_plugin_that_is_never_ready_is_ended_at_its_limit(run, launch):
+    async def main():
+        lines = []
+        with pytest.raises(StartFailed, match=r"was not ready within .* s \(limits\.startup\)"):
+            await ProcessRuntime().start(launch("never_ready", startup=0.5), lines.append)
+        assert [line.text for line in lines] == ["still thinking"]
+
+    run(main())
+
+
+def test_a_cancelled_start_leaves_nothing(run, launch):
+    async def main():
+        lines = []
+        starting = asyncio.create_task(ProcessRuntime().start(launch("never_ready"), lines.append))
+        while not lines:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    run(main())
+
+
+def test_an_interpreter_that_cannot_be_run_is_told(run, launch, tmp_path):
+    async def main():
+        with pytest.raises(StartFailed, match="cannot be run"):
+            await ProcessRuntime().start(
+                type(launch("hello"))(**{**vars(launch("hello")), "interpreter": (str(tmp_path / "none"),)}), print
+            )
+
+    run(main())
+
+
+def test_output_carries_level_stream_and_time(run, started):
+    async def main():
+        async with started("noisy") as (_, lines):
+            await lines.until("no lifespan in this application")
+        found = {line.text: (line.level, line.stream) for line in lines}
+        assert found["plain words"] == ("info", "stdout")
+        assert found["WARNING: printed"] == ("warning", "stderr")
+        assert found["shop: logged"] == found["in two lines"] == ("error", "stderr")
+        assert found["shop: hushed"] == ("info", "stderr")
+        assert "shop: unheard" not in found
+
+    run(main())
+
+
+def test_a_process_gets_few_variables_and_its_own_folders(run, started, get, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
+    monkeypatch.setenv("PASSED", "y")
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    (folder / "shows.py").write_text(
+        "import json, os, sys\n"
+        "async def app(scope, receive, send):\n"
+        "    assert scope['type'] == 'http'\n"
+        "    fds = [int(n) for n in os.listdir('/proc/self/fd')] if sys.platform == 'linux' else []\n"
+        "    body = json.dumps([dict(os.environ), os.getcwd(), fds]).encode()\n"
+        "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+        "    await send({'type': 'http.response.body', 'body': body})\n"
+    )
+
+    async def main():
+        import json
+
+        inherited = os.open(os.devnull, os.O_RDONLY)
+        os.set_inheritable(inherited, True)
+        try:
+            async with started("shows", folder=folder, passed=("PASSED",), variables={"OWN": "z"}) as (instance, _):
+                variables, cwd, descriptors = json.loads((await get(instance))[1])
+        finally:
+            os.close(inherited)
+        assert "SECRET_OF_THE_HOST" not in variables
+        assert (variables["PASSED"], variables["OWN"]) == ("y", "z")
+        assert variables["HOME"] == variables["WEFT_DATA_DIR"] == str(tmp_path / "data" / "shows")
+        assert cwd == str(folder)
+        assert inherited not in descriptors or sys.platform != "linux"
+
+    run(main())
