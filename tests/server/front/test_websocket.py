@@ -330,3 +330,17 @@ def test_back_pressure_of_both_sides(run, site):
             assert close.code == 4000
 
     run(main())
+
+
+@pytest.mark.parametrize("host", [b"nowhere.localhost", b"shop.localhost"])
+def test_handshake_that_nobody_serves(run, site, host):
+    async def main():
+        async with site() as it:
+            client = await it.connect()
+            client.send(SHAKE.replace(b"shop.localhost", host) + b"\r\n")
+            answer = await client.answer()
+            assert answer.status == (503 if host.startswith(b"shop") else 404)
+            assert answer.header("connection") == "close"
+            assert await client.closed()
+
+    run(main())

@@ -296,9 +296,11 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         entry = self._queue.popleft()
-        if isinstance(entry, Refusal):
+        if type(entry) is Refusal:
             return self._say(entry)
-        self.phase = Phase.OPEN
+        assert type(entry) is Request
+        if self.phase:
+            self.phase = Phase.OPEN
         exchange = self.exchange = Exchange(self, entry)
         exchange.begin()
         return None

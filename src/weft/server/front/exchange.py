@@ -26,13 +26,14 @@ class Exchange:
     """Made per request by its connection, which calls ``begin`` once, then ``feed`` and ``end_of_body``."""
 
     __slots__ = (
-        "blocked", "call", "chunked", "client", "connection", "head", "keep", "left", "request", "sent", "since", "timeout",
+        "blocked", "call", "chunked", "client", "connection", "head", "keep", "left", "over", "request", "sent", "since", "timeout",
         "traffic", "ungranted",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, request: Request) -> None:
         self.connection = connection
         self.request = request
+        self.over = False
         self.traffic: Traffic | None = None
         self.call: Call | None = None
         self.head: Head | None = None
@@ -86,7 +87,7 @@ class Exchange:
                 origin.client, connection.origin.server, body,
             ]  # fmt: skip
             call = channel.open(REQUEST, args, self)
-            if self.traffic is not None:
+            if not self.over:
                 self.call = call
             return None
         return self._open_streaming(channel, origin)
@@ -98,7 +99,7 @@ class Exchange:
             origin.client, self.connection.origin.server, None,
         ]  # fmt: skip
         call = channel.open(REQUEST, args, self, streaming=True)
-        if self.traffic is None:
+        if self.over:
             return
         self.call = call
         request.exchange = self
@@ -238,9 +239,20 @@ class Exchange:
     def _write_whole(self, head: Head, body: bytes) -> None:
         connection, request = self.connection, self.request
         self.head = head
+        size = len(body)
         keep = request.keep_alive and request.complete and not connection.front.draining
+        if size == head.ready and keep and size < _UNCOPIED and request.plain:
+            connection.transport.write(b"".join((head.start, connection.front.clock.date, head.tail, body)))
+            self.sent = size
+        else:
+            keep = self._write_with_care(head, body, keep)
+        self._account()
+        connection.done(keep)
+
+    def _write_with_care(self, head: Head, body: bytes, keep: bool) -> bool:
+        """Write an answer that is not of the most common kind; returns whether the connection can be kept."""
         length = head.length
-        if request.method == "HEAD" or head.bodyless:
+        if self.request.method == "HEAD" or head.bodyless:
             length, body = _unsent_length(head, body), b""
         elif length is None:
             length = len(body)
@@ -249,11 +261,11 @@ class Exchange:
             body = body[:length]
         start = self._start(head, length, keep)
         if len(body) < _UNCOPIED:
-            connection.transport.write(start + body)
+            self.connection.transport.write(start + body)
         else:
-            connection.transport.writelines((start, body))
+            self.connection.transport.writelines((start, body))
         self.sent = len(body)
-        self._finish(keep)
+        return keep
 
     def _start(self, head: Head, length: int | None, keep: bool, extra: bytes = b"") -> bytes:
         """The head's bytes, to the empty line."""
@@ -345,8 +357,10 @@ class Exchange:
 
     def _account(self) -> None:
         """Count the exchange, once."""
-        traffic, self.traffic = self.traffic, None
-        front = self.connection.front
+        if self.over:
+            return
+        self.over = True
+        traffic, front = self.traffic, self.connection.front
         status = self.head.status if self.head is not None else 0
         if traffic is not None:
             traffic.in_flight -= 1

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from weft.server.front.access_log import AccessLog, Sink
 from weft.server.front.clock import Clock
@@ -26,6 +27,8 @@ _SWEEP = 0.25
 """Seconds between two looks at all deadlines, and the precision of every timeout."""
 _DRAIN_LOOK = 0.02
 _BACKLOG = 2048
+_BYE = 2.0
+"""Seconds for which a TLS client may take to say goodbye."""
 
 Report = Callable[[str, str], None]
 """Told (plugin, what it did) when a plugin breaks the contract ``web``."""
@@ -73,9 +76,7 @@ class Front:
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen on TCP, with TLS where the settings name a certificate; returns the address. Raises OSError."""
-        server = await self.loop.create_server(
-            lambda: Connection(self), host, port, ssl=self._tls(), backlog=_BACKLOG
-        )
+        server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG, **self._tls())
         self._listen(server)
         name = server.sockets[0].getsockname()
         return name[0], name[1]
@@ -94,14 +95,14 @@ class Front:
         if self._sweeping is None:
             self._sweep()
 
-    def _tls(self) -> ssl.SSLContext | None:
+    def _tls(self) -> dict[str, Any]:
         certificate = self.settings.tls_certificate
         if certificate is None:
-            return None
+            return {}
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, self.settings.tls_key)
         context.set_alpn_protocols(["http/1.1"])
-        return context
+        return {"ssl": context, "ssl_handshake_timeout": self.settings.header_timeout, "ssl_shutdown_timeout": _BYE}
 
     def is_management(self, name: str) -> bool:
         """Whether a host name (lower case, no port) is management's: one of its domains, or an address."""

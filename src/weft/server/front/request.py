@@ -57,7 +57,7 @@ class Request:
 
     __slots__ = (
         "complete", "exchange", "expects", "forwarded", "headers", "host", "keep_alive", "length", "method", "pieces",
-        "received", "target", "version", "websocket",
+        "plain", "received", "target", "version", "websocket",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,8 @@ class Request:
         self.version = version
         self.host = host
         self.keep_alive = keep_alive
+        self.plain = version == "1.1" and method != "HEAD"
+        """Its answer has a body, and is kept alive without saying so."""
         self.length = 0
         """Declared bytes of body; -1: chunked."""
         self.received = 0
@@ -154,6 +156,7 @@ def _apply(request: Request, special: Headers) -> None:
         request.expects = True
     if b"upgrade" in found:
         request.websocket = _is_websocket(request)
+        request.keep_alive = request.keep_alive and not request.websocket
     dropped = found & _HOP_BY_HOP
     if b"connection" in found:
         dropped |= _tokens(request.header(b"connection")) - _END_TO_END

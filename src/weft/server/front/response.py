@@ -25,7 +25,7 @@ _CACHED_HEAD_BYTES = 2048
 class Head:
     """A checked head. ``start``: status line and lines, without a length, a ``connection`` and the empty line."""
 
-    __slots__ = ("bodyless", "dated", "length", "start", "status")
+    __slots__ = ("bodyless", "dated", "length", "ready", "start", "status", "tail")
 
     def __init__(self, status: int, start: bytes, length: int | None, dated: bool) -> None:
         self.status = status
@@ -35,6 +35,9 @@ class Head:
         self.dated = dated
         """``start`` has a ``date`` of the application's own."""
         self.bodyless = status in (204, 304)
+        self.ready = -1 if length is None or dated or self.bodyless else length
+        """Bytes of body with which ``start``, a date line and ``tail`` are all there is to say; -1: never."""
+        self.tail = b"content-length: %d\r\n\r\n" % (length or 0)
 
 
 def status_line(status: int) -> bytes:
