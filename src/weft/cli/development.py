@@ -14,6 +14,7 @@ from weft.cli.sending import sendable
 from weft.errors import WeftError
 from weft.manifest import read_manifest
 from weft.server.app import Server
+from weft.server.logging import configure_logging
 from weft.server.management.orphans import adopting
 from weft.server.policy import exceeding
 from weft.server.signals import Stopping
@@ -29,6 +30,7 @@ def develop(source: Path, *, host: str, port: int, output: Output) -> None:
     """Serve ``source`` until Ctrl-C. Raises what keeps the server from starting."""
     with tempfile.TemporaryDirectory(prefix="weft-dev-") as state:
         settings = ServerSettings(host=host, port=port, state=Path(state), http=HttpSettings(access_log=False))
+        configure_logging("warning")
         asyncio.run(_serve(settings, source.resolve(), output))
 
 
@@ -41,11 +43,29 @@ async def _serve(settings: ServerSettings, source: Path, output: Output) -> None
 
 async def _follow(server: Server, source: Path, output: Output) -> None:
     """Deploy, then again at every change. What the plugin prints is shown."""
+    changed = asyncio.Event()
+    changed.set()
+    shown: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as tasks:
-        shown: dict[str, asyncio.Task[None]] = {}
-        await _deploy(server, source, output, shown, tasks)
-        async for _changes in watchfiles.awatch(source, step=SETTLE_MILLISECONDS):
+        tasks.create_task(_watch(source, changed))
+        await asyncio.sleep(0)  # what changes while the first deploy goes on is seen
+        while await changed.wait():
+            changed.clear()
             await _deploy(server, source, output, shown, tasks)
+
+
+async def _watch(source: Path, changed: asyncio.Event) -> None:
+    """A file is watched by its folder, as many editors put another file in its place."""
+    alone = source.is_file()
+    ignored = watchfiles.DefaultFilter()
+    changes = watchfiles.awatch(
+        source.parent if alone else source,
+        recursive=not alone,
+        watch_filter=lambda change, path: Path(path) == source if alone else ignored(change, path),
+        step=SETTLE_MILLISECONDS,
+    )
+    async for _ in changes:
+        changed.set()
 
 
 async def _deploy(

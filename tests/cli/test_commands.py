@@ -1,0 +1,234 @@
+"""The command ``weft`` as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+WEFT = str(Path(sys.executable).parent / "weft")
+HELLO = """
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError("no lifespan")
+    print("asked", flush=True)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"one"})
+"""
+SECTIONS = ["Serve", "Deploy", "Watch", "Live", "Allow", "Make", "Machine"]
+COMMANDS = (
+    "serve deploy config list status logs events restart rollback remove enable disable grant revoke "
+    "new check pack dev doctor completion"
+).split()
+
+
+@pytest.fixture
+def weft(tmp_path):
+    """``weft(*arguments)``: runs it in ``tmp_path``, on a STATE of the test's own."""
+
+    def run(*arguments, **env):
+        environment = {**os.environ, "WEFT_STATE": str(tmp_path / "state"), **env}
+        return subprocess.run(
+            [WEFT, *map(str, arguments)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def hello(tmp_path):
+    source = tmp_path / "hello.py"
+    source.write_text(HELLO)
+    return source
+
+
+def test_help_names_every_command_in_its_section(weft):
+    done = weft("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^([A-Z]\w+):$", done.stdout, re.MULTILINE) == ["Options", *SECTIONS]
+    assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == COMMANDS
+
+
+def test_version(weft):
+    assert re.fullmatch(r"weft, version \d+\.\d+\.\d+\S*\n", weft("--version").stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_json(command):
+    from weft.cli.commands import cli
+
+    assert {"json", "debug", "state"} <= {option.name for option in cli.commands[command].params}
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, weft.cli.commands; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"asyncio", "fastapi", "httpx", "msgspec", "pydantic", "rich", "ruamel", "sqlalchemy", "watchfiles"}
+    assert not heavy & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["deploy"], ["deploy", "there-is-no-such-file"], ["logs", "x", "--level", "loud"], ["top"]],
+)
+def test_wrong_usage_exits_with_2(weft, arguments):
+    done = weft(*arguments)
+    assert done.returncode == 2
+    assert "Usage: weft" in done.stderr
+
+
+def test_what_a_later_version_will_have_is_refused_by_name(weft):
+    assert "top: not in this version" in weft("top").stderr
+
+
+def test_without_a_server_the_error_says_how_to_get_one(weft, tmp_path):
+    done = weft("list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: no server answers at {tmp_path / 'state'}")
+    assert "weft serve" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in weft("list", "--debug").stderr
+    told = json.loads(weft("list", "--json").stdout)
+    assert told["error"]["type"] == "NoServer"
+
+
+def test_without_the_server_extra_one_line_says_what_to_install(tmp_path):
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from weft.cli import main; main()"
+    source = Path(__file__).parents[2] / "src"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(source)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the command weft needs the server extra: pip install 'weft[server]'\n"
+
+
+def test_a_plugins_life(weft, hello, weft_server, tmp_path):
+    server = weft_server(state=tmp_path / "state")
+    address = f"http://hello.localhost:{server.port}"
+
+    done = weft("deploy", hello, "--env", "API_KEY", "--set", "colour=hidden", API_KEY="hidden")
+    assert (done.returncode, done.stdout) == (0, f"hello#1 serves at {address}\n"), done.stderr
+    assert weft("deploy", hello).stdout == f"hello#1 serves already at {address}\n"
+    assert ask(server, "hello.localhost") == "one"
+
+    hello.write_text(HELLO.replace("one", "two"))
+    deployed = json.loads(weft("deploy", hello, "--json").stdout)
+    assert (deployed["release"], deployed["changed"], deployed["urls"]) == (2, True, [address])
+    assert ask(server, "hello.localhost") == "two"
+
+    hello.write_text(HELLO + "\nraise LookupError('the shelf is empty')\n")
+    failed = weft("deploy", hello)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "the shelf is empty" in failed.stderr
+    assert 'hello.py", line 9' in failed.stderr
+    assert "weft/cli" not in failed.stderr
+    assert ask(server, "hello.localhost") == "two"
+
+    assert weft("rollback", "hello").stdout == f"hello#1 serves at {address}\n"
+    assert ask(server, "hello.localhost") == "one"
+    listed = weft("list").stdout.splitlines()
+    assert listed[0].split() == ["PLUGIN", "VERSION", "STATE", "SINCE", "MEMORY", "SERVED", "AT"]
+    assert listed[1].startswith("hello#1  0.0.0    running")
+    assert "state      running" in weft("status", "hello").stdout
+    printed = [json.loads(line)["text"] for line in weft("logs", "hello", "--json").stdout.splitlines()]
+    assert printed.count("asked") == 4
+    assert "hello: hello#2 serves" in weft("events").stdout
+    keys = weft("config", "hello").stdout
+    assert "colour" in keys
+    assert "API_KEY" in keys
+    assert "hidden" not in keys + server.text + weft("status", "hello", "--json").stdout
+
+    assert weft("disable", "hello").stdout == "hello is disabled\n"
+    assert weft("enable", "hello").returncode == 0
+    assert weft("restart", "hello").returncode == 0
+    assert weft("grant", "hello", "memory=1GiB").stdout == "hello has: memory=1GiB\n"
+    assert weft("revoke", "hello", "memory=1GiB").stdout == "hello has: no grants\n"
+    assert weft("remove", "hello").stdout == "hello is removed\n"
+    gone = weft("status", "hello")
+    assert gone.returncode == 1
+    assert "hello" in gone.stderr
+
+
+def ask(server, host):
+    request = urllib.request.Request(server.url, headers={"host": f"{host}:{server.port}"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.read().decode()
+
+
+def test_new_check_pack_and_deploy_of_what_they_make(weft, weft_server, tmp_path):
+    assert weft("new", "my-shop", "--web").returncode == 0
+    assert weft("new", "my-shop").returncode == 1
+    checked = weft("check", "my-shop")
+    assert (checked.returncode, checked.stdout) == (0, "my-shop 0.1.0: good; provides what its entry is\n")
+    packed = weft("pack", "my-shop")
+    assert packed.stdout == "my-shop-0.1.0.plg\n"
+    first = (tmp_path / "my-shop-0.1.0.plg").read_bytes()
+    assert weft("pack", "my-shop", "-o", "again.plg", "--json").returncode == 0
+    assert (tmp_path / "again.plg").read_bytes() == first
+    server = weft_server(state=tmp_path / "state")
+    assert "my-shop#1 serves at" in weft("deploy", "my-shop").stdout
+    assert "serves already" in weft("deploy", "again.plg").stdout
+    assert ask(server, "my-shop.localhost") == "Hello from my-shop\n"
+
+
+def test_check_tells_every_problem(weft, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "plugin.yaml").write_text("name: no/name\nprovide: [web]\n")
+    done = weft("check", "bad")
+    assert done.returncode == 1
+    assert "no/name" in done.stdout
+    assert "provides" in done.stdout
+    told = json.loads(weft("check", "bad", "--json").stdout)
+    assert told["ok"] is False
+    assert len(told["problems"]) >= 2
+
+
+def test_doctor_is_honest(weft):
+    done = weft("doctor", "--json")
+    facts = {each["name"]: each for each in json.loads(done.stdout)}
+    assert done.returncode == 0
+    assert "not in this version" in facts["sandbox"]["detail"]
+    assert facts["Python of the host"]["ok"]
+    assert not facts["server"]["ok"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(weft, shell):
+    assert "_WEFT_COMPLETE" in weft("completion", shell).stdout
+
+
+def test_dev_loads_anew_and_keeps_the_old_one_when_the_new_fails(hello, tmp_path):
+    log = tmp_path / "dev.log"
+    with log.open("w") as sink:
+        dev = subprocess.Popen([WEFT, "dev", str(hello), "--port", "0"], stdout=sink, stderr=subprocess.STDOUT)
+    try:
+        wait_for(dev, log, r"hello#1 serves at http://hello\.localhost:(\d+)")
+        hello.write_text(HELLO + "\nraise LookupError('the shelf is empty')\n")
+        wait_for(dev, log, r"LookupError: the shelf is empty")
+        hello.write_text(HELLO.replace("one", "two"))
+        port = wait_for(dev, log, r"hello#2 serves at http://hello\.localhost:(\d+)")
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"host": "hello.localhost"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.read() == b"two"
+        wait_for(dev, log, r"hello \| asked")
+    finally:
+        dev.send_signal(signal.SIGINT)
+        code = dev.wait(30)
+    assert code == 0, log.read_text()
+
+
+def wait_for(process, log, pattern):
+    deadline = time.monotonic() + 40
+    while not (found := re.search(pattern, log.read_text())):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    return found[1] if found.groups() else found[0]
