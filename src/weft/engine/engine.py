@@ -14,6 +14,7 @@ from weft.engine.crew import Crew
 from weft.engine.events import Events
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
+from weft.engine.requirements import check_host
 from weft.errors import Conflict, NotInThisVersion, UnknownPlugin
 from weft.manifest.model import Manifest
 from weft.packages.environments import Environments
@@ -88,8 +89,12 @@ class Engine:
         env: Mapping[str, str] | None = None,
         progress: Progress = lambda _line: None,
     ) -> Release:
-        """Make the environment of a plugin, beside whatever runs. Raises EnvironmentFailed, NotInThisVersion."""
+        """Make the environment of a plugin, beside whatever runs.
+
+        Raises EnvironmentFailed, NotInThisVersion, and UsageError when the plugin requires another engine.
+        """
         self._runtime(manifest)
+        check_host(manifest)
         environment = await self.environments.prepare(manifest.requires, plugin=manifest.name, progress=progress)
         return Release(
             manifest=manifest,
