@@ -52,14 +52,14 @@ def parse(text: str) -> Answered:
     return Answered(
         requests=int(_find(r"(\d+) requests in", text)),
         per_second=float(_find(r"Requests/sec:\s+([\d.]+)", text)),
-        p50=_microseconds(_find(r"50%\s+(\S+)", text)),
-        p99=_microseconds(_find(r"99%\s+(\S+)", text)),
+        p50=_microseconds(_find(r"^\s+50%\s+([\d.]+\w+)$", text)),
+        p99=_microseconds(_find(r"^\s+99%\s+([\d.]+\w+)$", text)),
         failed=failed + (int(others[1]) if others else 0),
     )
 
 
 def _find(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
+    found = re.search(pattern, text, re.MULTILINE)
     if found is None:
         raise ValueError(f"wrk did not say {pattern!r}:\n{text}")
     return found[1]
