@@ -88,7 +88,7 @@ class Router:
         for domain in wanted:
             if domain in self._reserved or self._owners.get(domain, name) != name:
                 raise Conflict(f"Domain {domain} already exists")
-        self._replace(name, {domain: service for domain in wanted})
+        self._replace(name, dict.fromkeys(wanted, service))
 
     def release(self, name: str) -> None:
         """Take away every domain of the plugin ``name``."""

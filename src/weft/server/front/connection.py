@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections import deque
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
-import httptools
-
 from weft.calls.channel import Channel
 from weft.server.front.exchange import Exchange
-from weft.server.front.framing import BodyGauge, refusal_of
 from weft.server.front.pages import page
 from weft.server.front.peer import Peer, peer_of
-from weft.server.front.request import Headers, Refusal, Request, examine
+from weft.server.front.request import Refusal, Request
+from weft.server.front.requests import SLICE, RequestStream
 from weft.server.front.response import status_line
 from weft.server.front.routes import Origin
 from weft.server.front.websocket import Websocket
@@ -29,8 +26,6 @@ if TYPE_CHECKING:
     from weft.server.front.front import Front
     from weft.server.front.traffic import Traffic
 
-SLICE = 16 * 1024
-"""Between requests at most this much is parsed at once: pipelined requests past it wait unparsed."""
 HIGH_WATER = 64 * 1024
 """Bytes of answers that may wait in the process for the client, beside one window of the call."""
 LINGER = 2.0
@@ -55,9 +50,8 @@ class Connection(asyncio.Protocol):
     """Made by the front for each accepted connection. ``control``: it came by the control socket."""
 
     __slots__ = (
-        "_backlog", "_fed", "_gauge", "_headers", "_last", "_parser", "_peer", "_queue", "_reading", "_reading_paused",
-        "_url", "control", "deadline", "exchange", "front", "origin", "phase", "plain", "proxied", "transport",
-        "unsent", "write_paused",
+        "_peer", "_reading_paused", "_requests", "control", "deadline", "exchange", "front", "origin", "phase", "plain",
+        "proxied", "transport", "unsent", "write_paused",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -76,19 +70,9 @@ class Connection(asyncio.Protocol):
         self.write_paused = False
         self.unsent = 0
         """Bytes that waited for the client when the deadline was last set."""
-        self._queue: deque[Request | Refusal] = deque()
-        self._reading: Request | None = None
-        """The request whose body is being parsed."""
         self._reading_paused = False
-        self._last = False
-        """Nothing after the queue is served: what arrives is dropped."""
-        self._backlog = b""
-        self._fed = 0
-        self._gauge: BodyGauge | None = None
-        self._url = b""
-        self._headers: Headers = []
         self._peer: Peer | None = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._requests = RequestStream(front.settings)
 
     @property
     def peer(self) -> Peer:
@@ -100,7 +84,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self.transport = transport = cast(asyncio.Transport, transport)
+        self.transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         front = self.front
         peer = peer_of(transport, unix=self.control)
@@ -111,17 +95,14 @@ class Connection(asyncio.Protocol):
         self.origin = Origin("https" if peer.tls else "http", peer.remote, peer.local)
         front.connections.add(self)
         if len(front.connections) > front.settings.max_connections and not self.control:
-            self._last = True
             self._say(Refusal(503, "This server has as many connections as it may.", extra=b"retry-after: 1\r\n"))
         else:
             self.rearm()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self.front.connections.discard(self)
-        self._last = True
-        self._queue.clear()
-        self._backlog = b""
+        self._requests.end()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
@@ -144,158 +125,25 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if self._last:
+        requests = self._requests
+        if requests.last:
             return
-        if self._backlog or (len(data) > SLICE and self._reading is None):
-            self._backlog += data
-            return self._go_on()
-        self._parse(data)
-        if self._queue and self.exchange is None and not self.write_paused:
-            self._next()
-        if self._queue or self._reading_paused:
-            self.update_reading()
-        if self._fed and self._reading is None:
-            self._await_head()
-        return None
-
-    # Parsing: the callbacks are httptools'.
-
-    def _parse(self, data: bytes) -> None:
-        self._fed += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._leave_http(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            if not self._last:
-                self._refuse(refusal_of(error, data))
-        else:
-            gauge = self._gauge
-            if gauge is not None and gauge.take(len(data)) and not self._last:
-                self._refuse(Refusal(400, "The chunks of the request's body are mostly overhead."))
-
-    def _parse_backlog(self) -> None:
-        """Parse until a request waits; a body under way is parsed as it lies."""
-        while self._backlog and not self._last and not self._waiting():
-            size = SLICE if self._reading is None else len(self._backlog)
-            data, self._backlog = self._backlog[:size], self._backlog[size:]
-            self._parse(data)
-
-    def _waiting(self) -> bool:
-        return len(self._queue) > (self.exchange is None)
-
-    def on_url(self, url: bytes) -> None:
-        """See httptools: a piece of the target."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """See httptools. Trailers come here too, after the head, and are dropped."""
-        self._headers.append([name.lower(), value.rstrip()])
-
-    def on_headers_complete(self) -> None:
-        """See httptools: the head is whole; the request waits for its turn."""
-        headers, self._headers = self._headers, []
-        url, self._url = self._url, b""
-        settings = self.front.settings
-        if self._fed > settings.max_header_bytes:
-            self._check_size(url, headers)
-        if len(headers) > settings.max_headers:
-            raise Refusal(431, f"The request has more than {settings.max_headers} headers.")
-        parser = self._parser
-        request = examine(parser.get_method(), url, headers, parser.get_http_version(), parser.should_keep_alive())
-        self._reading = request
-        if request.length:
-            self._expect_body(request)
-        self._queue.append(request)
-
-    def _expect_body(self, request: Request) -> None:
-        limit = self.front.settings.max_body_bytes
-        if request.length > limit:
-            raise Refusal(413, f"The request's body is larger than {limit} bytes.")
-        if request.length < 0:
-            self._gauge = BodyGauge(self.front.settings.max_header_bytes + SLICE)
-
-    def on_chunk_header(self) -> None:
-        """See httptools: a chunk begins."""
-        if self._gauge is not None:
-            self._gauge.chunks += 1
-
-    def on_body(self, piece: bytes) -> None:
-        """See httptools: a piece of the body."""
-        request = self._reading
-        assert request is not None
-        request.received += len(piece)
-        if self._gauge is not None:
-            self._gauge.body += len(piece)
-            limit = self.front.settings.max_body_bytes
-            if request.received > limit:
-                raise Refusal(413, f"The request's body is larger than {limit} bytes.")
-        if request.exchange is not None:
-            request.exchange.feed(piece)
-        else:
-            request.pieces.append(piece)
-
-    def on_message_complete(self) -> None:
-        """See httptools: the request is whole."""
-        request, self._reading = self._reading, None
-        self._fed = 0
-        self._gauge = None
-        if self._headers:
-            self._headers = []
-        assert request is not None
-        request.complete = True
-        if not request.keep_alive:
-            self._last = True
-        if request.exchange is not None:
-            request.exchange.end_of_body()
-
-    def _check_size(self, url: bytes, headers: Headers) -> None:
-        limit = self.front.settings.max_header_bytes
-        if len(url) + sum(len(name) + len(value) + 4 for name, value in headers) > limit:
-            raise self._too_large(url)
-
-    def _too_large(self, url: bytes) -> Refusal:
-        limit = self.front.settings.max_header_bytes
-        if len(url) > limit:
-            return Refusal(414, f"The request target is longer than {limit} bytes.")
-        return Refusal(431, f"The request's headers are larger than {limit} bytes.")
-
-    def _await_head(self) -> None:
-        """A head has begun: it has its time and its size."""
-        if self._fed > self.front.settings.max_header_bytes:
-            self._refuse(self._too_large(self._url))
+        if requests.backlog or (len(data) > SLICE and requests.reading is None):
+            requests.backlog += data
             self._go_on()
-        elif self.phase is Phase.OPEN and self.exchange is None:
-            self.phase = Phase.HEAD
-            self.deadline = self.front.clock.now + self.front.settings.header_timeout
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """End parsing; what came whole before is still answered."""
-        self._last = True
-        request, self._reading = self._reading, None
-        if request is not None and self._queue and self._queue[-1] is request:
-            self._queue.pop()
-        if request is not None and request.exchange is not None and request.exchange is self.exchange:
-            request.keep_alive = False
-            self.exchange.refuse(refusal.status, refusal.detail, refusal.extra)
-        else:
-            self._queue.append(refusal)
-
-    def _leave_http(self, rest: bytes) -> None:
-        """The parser met an upgrade: the rest is a websocket's, or HTTP as before."""
-        last = self._queue[-1] if self._queue else None
-        if isinstance(last, Request) and last.websocket:
-            self._last = True
-            self._backlog = rest
-        elif not self._last:
-            self._parser = httptools.HttpRequestParser(self)
-            if rest:
-                self._parse(rest)
+            return
+        requests.parse(data)
+        if requests.queue and self.exchange is None and not self.write_paused:
+            self._next()
+        if requests.queue or self._reading_paused:
+            self.update_reading()
+        if requests.fed and requests.reading is None:
+            self._await_head()
 
     # One request after the other.
 
     def _next(self) -> None:
-        entry = self._queue.popleft()
+        entry = self._requests.queue.popleft()
         if type(entry) is Refusal:
             return self._say(entry)
         assert type(entry) is Request
@@ -305,34 +153,46 @@ class Connection(asyncio.Protocol):
         exchange.begin()
         return None
 
-    def done(self, keep: bool) -> None:
+    def done(self, *, keep: bool) -> None:
         """The exchange is over: serve the next request, wait for one, or close."""
         self.exchange = None
         if not keep:
-            self._close(linger=self._reading is not None)
-        elif self._queue or self._backlog or self._fed:
+            self._close(linger=self._requests.reading is not None)
+        elif self._requests.pending:
             self.rearm()
             self.front.loop.call_soon(self._go_on)
         else:
             self.deadline = self.front.clock.now + self.front.settings.keep_alive_timeout
 
     def _go_on(self) -> None:
-        """Do what can be done with the queue and the backlog."""
+        """Do what can be done with the requests that wait and the bytes behind them."""
         if self.phase >= Phase.LINGERING:
             return
-        self._parse_backlog()
-        if self._queue and self.exchange is None and not self.write_paused:
+        requests = self._requests
+        requests.parse_backlog(room=self.exchange is None)
+        if requests.queue and self.exchange is None and not self.write_paused:
             self._next()
-            self._parse_backlog()
-        if self._fed and self._reading is None:
+            requests.parse_backlog(room=self.exchange is None)
+        if requests.fed and requests.reading is None:
             self._await_head()
         self.update_reading()
 
+    def _await_head(self) -> None:
+        """A head has begun: it has its time and its size."""
+        if self._requests.fed > self.front.settings.max_header_bytes:
+            self._requests.refuse_head()
+            self._go_on()
+        elif self.phase is Phase.OPEN and self.exchange is None:
+            self.phase = Phase.HEAD
+            self.deadline = self.front.clock.now + self.front.settings.header_timeout
+
     def update_reading(self) -> None:
         """Read from the client exactly while there is room for what it sends."""
+        if self.phase >= Phase.LINGERING or self.transport.is_closing():
+            return
         blocked = self.exchange is not None and self.exchange.blocked
-        pause = bool(blocked or self._queue or (self._backlog and not self._last)) and self.phase < Phase.LINGERING
-        if pause is not self._reading_paused and not self.transport.is_closing():
+        pause = blocked or self._requests.waiting
+        if pause is not self._reading_paused:
             self._reading_paused = pause
             if pause:
                 self.transport.pause_reading()
@@ -343,7 +203,7 @@ class Connection(asyncio.Protocol):
         """Hand the connection over to a websocket."""
         exchange, self.exchange = self.exchange, None
         assert exchange is not None
-        rest, self._backlog = self._backlog, b""
+        rest, self._requests.backlog = self._requests.backlog, b""
         self.front.connections.discard(self)
         websocket = Websocket(self.front, self.transport, exchange.request, traffic)
         if self._reading_paused:
@@ -377,19 +237,17 @@ class Connection(asyncio.Protocol):
         elif self.exchange is not None:
             self.exchange.late()
         elif self.phase is Phase.HEAD:
-            self._last = True
             self._say(Refusal(408, "The request did not arrive in time."))
         else:
             self.cut()
 
     def drain(self) -> None:
         """End the connection now if no request is under way on it."""
-        if self.exchange is None and not self._queue and self.phase is Phase.OPEN:
+        if self.exchange is None and not self._requests.queue and self.phase is Phase.OPEN:
             self._shut()
 
     def _say(self, refusal: Refusal) -> None:
         """The last answer: to a request that nobody else sees."""
-        self._last = True
         lines, body = page(refusal.status, refusal.detail, b"", refusal.extra)
         ending = b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
         self.transport.write(status_line(refusal.status) + lines + self.front.clock.date + ending + body)
@@ -398,13 +256,12 @@ class Connection(asyncio.Protocol):
 
     def _close(self, *, linger: bool) -> None:
         """Close after the last answer. A client that still sends would lose it to a reset: ``linger``, hear it out."""
-        self._last = True
-        self._queue.clear()
-        self._backlog = b""
+        self._requests.end()
         if self.transport.is_closing():
             return
         if not linger:
-            return self._shut()
+            self._shut()
+            return
         self.phase = Phase.LINGERING
         self.deadline = self.front.clock.now + max(LINGER, self.front.settings.send_timeout * self.write_paused)
         if self._reading_paused:
@@ -412,10 +269,9 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        return None
 
     def _shut(self) -> None:
-        self._last = True
+        self._requests.end()
         self.phase = Phase.CLOSING
         self.deadline = self.front.clock.now + self.front.settings.send_timeout
         self.transport.close()

@@ -26,8 +26,8 @@ class Exchange:
     """Made per request by its connection, which calls ``begin`` once, then ``feed`` and ``end_of_body``."""
 
     __slots__ = (
-        "blocked", "call", "chunked", "client", "connection", "head", "keep", "left", "over", "request", "sent", "since", "timeout",
-        "traffic", "ungranted",
+        "blocked", "call", "chunked", "client", "connection", "head", "keep", "left", "over", "request", "sent",
+        "since", "timeout", "traffic", "ungranted",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, request: Request) -> None:
@@ -245,11 +245,11 @@ class Exchange:
             connection.transport.write(b"".join((head.start, connection.front.clock.date, head.tail, body)))
             self.sent = size
         else:
-            keep = self._write_with_care(head, body, keep)
+            keep = self._write_with_care(head, body, keep=keep)
         self._account()
-        connection.done(keep)
+        connection.done(keep=keep)
 
-    def _write_with_care(self, head: Head, body: bytes, keep: bool) -> bool:
+    def _write_with_care(self, head: Head, body: bytes, *, keep: bool) -> bool:
         """Write an answer that is not of the most common kind; returns whether the connection can be kept."""
         length = head.length
         if self.request.method == "HEAD" or head.bodyless:
@@ -259,7 +259,7 @@ class Exchange:
         elif length != len(body):
             keep = False
             body = body[:length]
-        start = self._start(head, length, keep)
+        start = self._start(head, length, keep=keep)
         if len(body) < _UNCOPIED:
             self.connection.transport.write(start + body)
         else:
@@ -267,7 +267,7 @@ class Exchange:
         self.sent = len(body)
         return keep
 
-    def _start(self, head: Head, length: int | None, keep: bool, extra: bytes = b"") -> bytes:
+    def _start(self, head: Head, length: int | None, *, keep: bool, extra: bytes = b"") -> bytes:
         """The head's bytes, to the empty line."""
         if not keep:
             extra += b"connection: close\r\n"
@@ -295,7 +295,7 @@ class Exchange:
             keep = False
         self.head = head
         self.keep = keep
-        connection.transport.write(self._start(head, length, keep, extra))
+        connection.transport.write(self._start(head, length, keep=keep, extra=extra))
         connection.rearm()
 
     def _write_piece(self, piece: bytes) -> None:
@@ -328,7 +328,7 @@ class Exchange:
             self.connection.transport.write(b"0\r\n\r\n")
         elif self.left > 0 and not self._is_head():
             return self.cut()
-        return self._finish(self.keep and self.request.complete)
+        return self._finish(keep=self.keep and self.request.complete)
 
     def _is_head(self) -> bool:
         return self.request.method == "HEAD"
@@ -351,9 +351,9 @@ class Exchange:
         if call is not None:
             call.cancel()
 
-    def _finish(self, keep: bool) -> None:
+    def _finish(self, *, keep: bool) -> None:
         self._account()
-        self.connection.done(keep)
+        self.connection.done(keep=keep)
 
     def _account(self) -> None:
         """Count the exchange, once."""

@@ -18,9 +18,9 @@ _COMMON = b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 
 
 def page(status: int, detail: str, accept: bytes = b"", extra: bytes = b"") -> tuple[bytes, bytes]:
-    """The header lines and the body of an answer of the front's own.
+    r"""The header lines and the body of an answer of the front's own.
 
-    ``accept``: the request's Accept header; ``extra``: more header lines, each with its ``\\r\\n``.
+    ``accept``: the request's Accept header; ``extra``: more header lines, each with its ``\r\n``.
     """
     kind, body = _body(status, detail, accept.lower())
     return b"content-type: " + kind + b"\r\n" + _COMMON + extra, body

@@ -21,15 +21,16 @@ Headers = list[list[bytes]]
 METHODS = {
     name.encode(): name
     for name in (
-        "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE QUERY PROPFIND PROPPATCH MKCOL MKCALENDAR COPY MOVE LOCK UNLOCK "
-        "SEARCH REPORT ACL BIND UNBIND REBIND LINK UNLINK CHECKOUT MERGE PURGE"
-    ).split()
-}
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "PROPFIND", "PROPPATCH", "MKCOL",
+        "MKCALENDAR", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "REPORT", "ACL", "BIND", "UNBIND", "REBIND", "LINK",
+        "UNLINK", "CHECKOUT", "MERGE", "PURGE",
+    )
+}  # fmt: skip
 """Methods that are passed on; any other is answered 501."""
-FORWARDED = frozenset(
-    (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
-    + (b"x-forwarded-server", b"x-forwarded-prefix", b"x-real-ip", b"x-forwarded-scheme", b"x-forwarded-ssl")
-)
+FORWARDED = frozenset((
+    b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix",
+    b"x-forwarded-proto", b"x-forwarded-scheme", b"x-forwarded-server", b"x-forwarded-ssl", b"x-real-ip",
+))  # fmt: skip
 """What only a trusted proxy may say of a request."""
 _HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"transfer-encoding", b"proxy-connection")
@@ -41,7 +42,7 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 _DEFAULT_PORT = re.compile(rb":(?:80|443)?\Z")
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is an answer
     """A request that is answered by the front itself, after which the connection is closed."""
 
     def __init__(self, status: int, detail: str, *, extra: bytes = b"") -> None:
@@ -61,7 +62,7 @@ class Request:
     )  # fmt: skip
 
     def __init__(
-        self, method: str, target: bytes, headers: Headers, version: str, host: bytes, keep_alive: bool
+        self, method: str, target: bytes, headers: Headers, version: str, host: bytes, *, keep_alive: bool
     ) -> None:
         self.method = method
         self.target = target
@@ -88,27 +89,23 @@ class Request:
         return b",".join([field[1] for field in self.headers if field[0] == name])
 
 
-def examine(method: bytes, target: bytes, headers: Headers, version: str, keep_alive: bool) -> Request:
+def examine(method: bytes, target: bytes, headers: Headers, version: str, *, keep_alive: bool) -> Request:
     """The request of a parsed head; ``headers`` have lower-case names. Raises Refusal."""
     name = METHODS.get(method)
     if name is None:
         raise Refusal(501, f"The method {method.decode('latin-1')} is not known here.")
     if version not in ("1.1", "1.0"):
         raise _unknown_version(version)
-    host: bytes | None = None
+    hosts: list[bytes] = []
     special: Headers = []
     for field in headers:
         if field[0] in _SPECIAL:
             special.append(field)
         elif field[0] == b"host":
-            if host is not None:
-                raise Refusal(400, "The request has two Host headers.")
-            host = field[1]
-    if host is None:
-        if version == "1.1":
-            raise Refusal(400, "The request has no Host header.")
-        host = b""
-    request = Request(name, target, headers, version, host, keep_alive)
+            hosts.append(field[1])
+    if len(hosts) != 1 and (hosts or version == "1.1"):
+        raise Refusal(400, f"The request has {'two Host headers' if hosts else 'no Host header'}.")
+    request = Request(name, target, headers, version, hosts[0] if hosts else b"", keep_alive=keep_alive)
     if target[:1] != b"/" or b"#" in target:
         _to_origin_form(request)
     if special:

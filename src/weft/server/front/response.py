@@ -1,7 +1,7 @@
-"""Response heads of plugins, checked before a client sees them. Pure.
+r"""Response heads of plugins, checked before a client sees them. Pure.
 
-A plugin's head is a block of ``name: value\\r\\n`` lines that nobody has looked at. ``prepare`` checks it once and makes
-the bytes that go out; ``Heads`` remembers the last ones, since applications repeat their heads.
+A plugin's head is a block of ``name: value\r\n`` lines that nobody has looked at. ``prepare`` checks it once and
+makes the bytes that go out; ``Heads`` remembers the last ones, since applications repeat their heads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Head:
 
     __slots__ = ("bodyless", "dated", "length", "ready", "start", "status", "tail")
 
-    def __init__(self, status: int, start: bytes, length: int | None, dated: bool) -> None:
+    def __init__(self, status: int, start: bytes, length: int | None, *, dated: bool) -> None:
         self.status = status
         self.start = start
         self.length = length
@@ -41,7 +41,7 @@ class Head:
 
 
 def status_line(status: int) -> bytes:
-    """``HTTP/1.1 200 OK\\r\\n``"""
+    r"""``HTTP/1.1 200 OK\r\n``"""
     return f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n".encode("ascii")
 
 
@@ -52,7 +52,7 @@ def prepare(status: object, head: object) -> Head:
     special: list[tuple[bytes, bytes]] = _SPECIAL.findall(_lines(head))
     lengths = [value for name, value in special if name.lower() == b"content-length"]
     dated = any(name.lower() == b"date" for name, _ in special)
-    return Head(status, status_line(status) + check_lines(head), _length(status, lengths), dated)
+    return Head(status, status_line(status) + check_lines(head), _length(status, lengths), dated=dated)
 
 
 def check_lines(head: object) -> bytes:

@@ -118,7 +118,7 @@ class Websocket(asyncio.Protocol):
             size, self._ungranted = self._ungranted, 0
             self._call.grant(size)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._account()
         self._cancel()
@@ -220,7 +220,7 @@ class Websocket(asyncio.Protocol):
         else:
             raise ProtocolError(f"{kind!r} is not expected here")
 
-    def on_result(self, value: Any) -> None:
+    def on_result(self, _value: Any) -> None:
         """The application returned."""
         self._call = None
         self._fail(502, 1000)
