@@ -19,6 +19,7 @@ class Child(asyncio.SubprocessProtocol):
         self._readers = {1: OutputReader("stdout", output), 2: OutputReader("stderr", output)}
         self._open_pipes = set(self._readers)
         self._transport: asyncio.SubprocessTransport | None = None
+        self._over = asyncio.Event()
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -55,6 +56,16 @@ class Child(asyncio.SubprocessProtocol):
         if not self.exited.done():
             _kill_group(self.pid)
 
+    async def finished(self, seconds: float) -> None:
+        """Wait for its end, read what it wrote last for so many seconds at most, and let go of its pipes."""
+        await asyncio.shield(self.exited)
+        assert self._transport is not None
+        try:
+            await asyncio.wait_for(self._over.wait(), seconds)
+        except TimeoutError:
+            self._transport.close()  # a process that escaped the group holds them open
+            await asyncio.sleep(0)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.SubprocessProtocol."""
         self._transport = transport  # type: ignore[assignment] # uvloop's is none by class
@@ -85,6 +96,7 @@ class Child(asyncio.SubprocessProtocol):
     def _close_when_over(self) -> None:
         if self.exited.done() and not self._open_pipes and self._transport is not None:
             self._transport.close()
+            self._over.set()
 
 
 def describe_exit(code: int) -> str:

@@ -170,6 +170,7 @@ class ProcessInstance:
         """See runtimes.launch.Instance."""
         async with self._stopping:
             if self._child is None or self._child.exited.done():
+                await self.kill()
                 return
             try:
                 await self.channel.call("weft.stop", timeout=grace)
@@ -183,7 +184,7 @@ class ProcessInstance:
         """End the process at once, and wait for its end."""
         if self._child is not None:
             self._child.kill()
-            await asyncio.shield(self._child.exited)
+            await self._child.finished(_LAST_WORDS)
         await self.channel.close()
 
     def usage(self) -> Mapping[str, float]:
