@@ -50,15 +50,19 @@ def test_a_domain_has_one_owner():
     assert router.lookup(b"shop.localhost") is shop
 
 
-@pytest.mark.parametrize("domain", ["", ".", "a b", "-a", "a-", "a..b", "*.a", "a:80", "ü.de", "a" * 64, "a." * 130, "a/b"])
+@pytest.mark.parametrize(
+    "domain", ["", ".", "a b", "-a", "a-", "a..b", "*.a", "a:80", "ü.de", "a" * 64, "a." * 130, "a/b"]
+)
 def test_invalid_domains(domain):
     with pytest.raises(UsageError, match="is not a host name"):
         Router().assign("shop", Service(), [domain])
 
 
 @pytest.mark.parametrize(("host", "name"), [
-    (b"Shop.Localhost:3000", "shop.localhost"), (b"a.", "a"), (b"a:", "a"), (b"[::1]:80", "[::1]"), (b"1.2.3.4", "1.2.3.4"),
-    (b"", None), (b"a b", None), (b"a:x", None), (b"a@b", None), (b"a/b", None), (b"a,b", None), (b"[a", None), (b".", None),
+    (b"Shop.Localhost:3000", "shop.localhost"), (b"a.", "a"), (b"a:", "a"), (b"[::1]:80", "[::1]"),
+    (b"1.2.3.4", "1.2.3.4"),
+    (b"", None), (b"a b", None), (b"a:x", None), (b"a@b", None), (b"a/b", None), (b"a,b", None),
+    (b"[a", None), (b".", None),
     (b"a" * 300, None), (b"\xff", None),
 ])  # fmt: skip
 def test_host_names(host, name):

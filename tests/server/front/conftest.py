@@ -231,10 +231,10 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         if not message["more_body"]:
             break
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    head = f"{scope['method']} {target.decode('latin-1')} {scope['http_version']} {scope['client'][0]} {scope['scheme']}"
+    words = [scope["method"], target.decode("latin-1"), scope["http_version"], scope["client"][0], scope["scheme"]]
     lines = b"".join(name + b": " + value + b"\n" for name, value in scope["headers"])
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": head.encode("latin-1") + b"\n" + lines + b"\n" + body})
+    await send({"type": "http.response.body", "body": " ".join(words).encode("latin-1") + b"\n" + lines + b"\n" + body})
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

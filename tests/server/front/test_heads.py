@@ -27,7 +27,10 @@ def test_sound_heads_pass_as_they_are(lines, status):
     assert prepared.start.endswith(b"\r\n" + head)
 
 
-@given(st.integers(), st.one_of(st.binary(), st.text(), st.none(), st.builds(lambda a, b: a + b"\r\n" + b, st.binary(), st.binary())))
+@given(
+    st.integers(),
+    st.one_of(st.binary(), st.text(), st.none(), st.builds(lambda a, b: a + b"\r\n" + b, st.binary(), st.binary())),
+)
 def test_whatever_passes_is_one_block_of_lines(status, head):
     try:
         prepared = prepare(status, head)
@@ -55,7 +58,12 @@ def test_heads_are_remembered_within_a_bound():
     assert heads.get(200, large) is not heads.get(200, large)
 
 
-@given(st.sampled_from([b"GET", b"POST", b"OPTIONS", b"FOO"]), st.binary(max_size=50), LINES, st.sampled_from(["1.1", "1.0", "2.0"]))
+@given(
+    st.sampled_from([b"GET", b"POST", b"OPTIONS", b"FOO"]),
+    st.binary(max_size=50),
+    LINES,
+    st.sampled_from(["1.1", "1.0", "2.0"]),
+)
 def test_any_request_is_passed_on_or_refused(method, target, lines, version):
     fields = [[name.lower(), value] for name, value in lines] + [[b"host", b"a"]]
     try:

@@ -20,7 +20,9 @@ def test_request_reaches_the_application(run, site, echo):
     async def main():
         async with site(echo) as it:
             answer = await it.ask(
-                b"POST /a%20b/c?x=1&y HTTP/1.1\r\n" + HOST + b"X-One: 1 \r\nX-ONE: \xff\r\nContent-Length: 4\r\n\r\nbody"
+                b"POST /a%20b/c?x=1&y HTTP/1.1\r\n"
+                + HOST
+                + b"X-One: 1 \r\nX-ONE: \xff\r\nContent-Length: 4\r\n\r\nbody"
             )
             head, body = lines_of(answer)
             assert head[0] == "POST /a%20b/c?x=1&y 1.1 127.0.0.1 http"

@@ -78,7 +78,7 @@ BAD = {
     "chunks that are mostly extensions": (CHUNKED + b"".join(b"1;%b\r\nx\r\n" % (b"a" * 1000) for _ in range(99)), 400),
     "endless trailers": (CHUNKED + b"0\r\n" + b"".join(b"X: %b\r\n" % (b"a" * 1000) for _ in range(99)), 400),
     "headers too large": (GET + HOST + b"X: " + b"a" * 65_536 + b"\r\n\r\n", 431),
-    "many headers too large": (GET + HOST + b"".join(b"X%d: %b\r\n" % (i, b"a" * 900) for i in range(80)) + b"\r\n", 431),
+    "large headers": (GET + HOST + b"".join(b"X%d: %b\r\n" % (i, b"a" * 900) for i in range(80)) + b"\r\n", 431),
     "headers without an end": (GET + HOST + b"X: " + b"a" * 90_000, 431),
     "too many headers": (GET + HOST + b"X: a\r\n" * 100 + b"\r\n", 431),
     "target too long": (b"GET /" + b"a" * 65_536 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
@@ -86,9 +86,16 @@ BAD = {
 }  # fmt: skip
 
 
+def whole(raw):
+    return [raw]
+
+
+def split(raw):
+    return [*(raw[:-1][start : start + 20_011] for start in range(0, len(raw), 20_011)), raw[-1:]]
+
+
 @pytest.mark.parametrize("name", BAD)
-@pytest.mark.parametrize("piece", ["whole", "split"])
-def test_malformed_request_is_refused_and_the_connection_closed(run, site, name, piece):
+def test_malformed_request_is_refused_and_the_connection_closed(run, site, name):
     raw, expected = BAD[name]
     called = []
 
@@ -103,17 +110,16 @@ def test_malformed_request_is_refused_and_the_connection_closed(run, site, name,
 
     async def main():
         async with site(app, max_body_bytes=100_000) as it:
-            client = await it.connect()
-            for part in [raw] if piece == "whole" else [raw[:-1][i : i + 20_011] for i in range(0, len(raw), 20_011)]:
-                client.send(part)
-                await client.writer.drain()
-                await asyncio.sleep(0.001)
-            if piece == "split":
-                client.send(raw[-1:])
-            answer = await client.answer()
-            assert answer.status in ((expected,) if expected else (400, 501))
-            assert answer.header("connection") == "close"
-            assert await client.closed()
+            for cut in (whole, split):
+                client = await it.connect()
+                for part in cut(raw):
+                    client.send(part)
+                    await client.writer.drain()
+                    await asyncio.sleep(0.001)
+                answer = await client.answer()
+                assert answer.status in ((expected,) if expected else (400, 501))
+                assert answer.header("connection") == "close"
+                assert await client.closed()
         assert not called
 
     run(main())

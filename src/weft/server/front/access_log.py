@@ -43,8 +43,8 @@ class AccessLog:
         self._flushing: asyncio.Task[None] | None = None
 
     def add(
-        self, client: Address, request: Request, traffic: Traffic | None, status: int, sent: int, since: float
-    ) -> None:  # fmt: skip
+        self, client: Address, request: Request, traffic: Traffic | None, *, status: int, sent: int, since: float
+    ) -> None:
         """One answered request."""
         if len(self._records) >= _HELD:
             self.lost += 1

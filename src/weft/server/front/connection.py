@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """See asyncio.Protocol."""
-        self.front.connections.discard(self)
+        self.front.forget(self)
         self._requests.end()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:

@@ -134,10 +134,10 @@ class Exchange:
                 if not call.send(piece if len(piece) <= CHUNK else piece[start : start + CHUNK]):
                     request.pieces = [piece[start + CHUNK :], *pieces[index + 1 :]]
                     self.blocked = True
-                    return self.connection.update_reading()
+                    self.connection.update_reading()
+                    return
         if request.complete:
             call.end()
-        return None
 
     def patience(self) -> float:
         """Seconds until somebody is too late: the client with its body, or the application with its answer."""
@@ -171,10 +171,10 @@ class Exchange:
         try:
             status, lines, body = value
             head = self.connection.front.heads.get(status, lines)
-            if type(body) is not bytes:
-                raise ProtocolError("the response's body must be bytes")
         except (TypeError, ValueError, ProtocolError) as error:
             return self._reject(error)
+        if type(body) is not bytes:
+            return self._reject(ProtocolError("the response's body must be bytes"))
         self._write_whole(head, body)
         return None
 
@@ -368,7 +368,7 @@ class Exchange:
             traffic.bytes_in += self.request.received
             traffic.bytes_out += self.sent
         if front.access is not None:
-            front.access.add(self.client, self.request, traffic, status, self.sent, self.since)
+            front.access.add(self.client, self.request, traffic, status=status, sent=self.sent, since=self.since)
 
 
 def _unsent_length(head: Head, body: bytes) -> int | None:

@@ -25,7 +25,6 @@ from weft.settings import HttpSettings
 
 _SWEEP = 0.25
 """Seconds between two looks at all deadlines, and the precision of every timeout."""
-_DRAIN_LOOK = 0.02
 _BACKLOG = 2048
 _BYE = 2.0
 """Seconds for which a TLS client may take to say goodbye."""
@@ -72,6 +71,7 @@ class Front:
         self.draining = False
         self._management_domains = frozenset(management_domains)
         self._servers: list[asyncio.AbstractServer] = []
+        self._fewer = asyncio.Event()
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -86,7 +86,7 @@ class Front:
         server = await self.loop.create_unix_server(
             lambda: Connection(self, control=True), path, backlog=_BACKLOG, start_serving=False
         )
-        path.chmod(0o600)
+        await asyncio.to_thread(path.chmod, 0o600)
         await server.start_serving()
         self._listen(server)
 
@@ -128,21 +128,30 @@ class Front:
         if self.access is not None:
             self.access.flush()
 
-    async def drain(self, timeout: float) -> None:
-        """Stop accepting, finish the requests under way (at most ``timeout`` seconds), then close idle connections."""
+    def forget(self, connection: Connection | Websocket) -> None:
+        """It is over."""
+        self.connections.discard(connection)
+        self._fewer.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Stop accepting, finish the requests under way (at most ``seconds``), then close idle connections."""
         self.draining = True
         for server in self._servers:
             server.close()
         for connection in list(self.connections):
             if isinstance(connection, Websocket):
                 connection.drain()
-        end = self.loop.time() + timeout
-        while self._busy() and self.loop.time() < end:
-            await asyncio.sleep(_DRAIN_LOOK)
-        for connection in list(self.connections):
-            connection.drain()
-        while self.connections and self.loop.time() < end:
-            await asyncio.sleep(_DRAIN_LOOK)
+        with suppress(TimeoutError):  # what is still open then is the caller's to close
+            async with asyncio.timeout(seconds):
+                await self._wait_while(self._busy)
+                for connection in list(self.connections):
+                    connection.drain()
+                await self._wait_while(lambda: bool(self.connections))
+
+    async def _wait_while(self, condition: Callable[[], bool]) -> None:
+        while condition():
+            self._fewer.clear()
+            await self._fewer.wait()
 
     def _busy(self) -> bool:
         return any(isinstance(each, Connection) and each.exchange is not None for each in self.connections)

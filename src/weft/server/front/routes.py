@@ -68,4 +68,3 @@ def _to_management(connection: Connection, host: bytes, origin: Origin) -> Route
         raise Refusal(404, "This server has no management.")
     peer = connection.peer
     return management, lambda: management.pick_for(peer), origin
-

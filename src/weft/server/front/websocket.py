@@ -295,9 +295,7 @@ class Websocket(asyncio.Protocol):
             return
         body = b"" if head.bodyless else body
         date = b"" if head.dated else self.front.clock.date
-        self.transport.write(
-            head.start + date + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body
-        )
+        self.transport.write(head.start + date + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
         self._status, self._sent = head.status, len(body)
         self._cancel()
         self._shut()
@@ -326,11 +324,13 @@ class Websocket(asyncio.Protocol):
         if not self._counted:
             return
         self._counted = False
-        self.front.connections.discard(self)
+        self.front.forget(self)
         self.traffic.websockets -= 1
         self.traffic.answered[self._status // 100] += 1
         if self.front.access is not None:
-            self.front.access.add(self._client, self.request, self.traffic, self._status, self._sent, self._since)
+            self.front.access.add(
+                self._client, self.request, self.traffic, status=self._status, sent=self._sent, since=self._since
+            )
 
     # Deadlines.
 
