@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 USUAL = {"/", "/usr", "/usr/local"}
 OURS = {str(ROOT), f"{Path.home()}/", sys.base_prefix} - USUAL
 MACHINE = re.compile("|".join(map(re.escape, OURS)))
-INDEX = re.compile(r"://(?!127\.|localhost|[\w.-]*example\b)[^\s\"']+/simple\b|--trusted-host[= ]\w")
+INDEX = re.compile(r"://(?!127\.|localhost|[^\s\"']*\bexample\b)[^\s\"']+/simple\b|--trusted-host[= ]\w")
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -5,10 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 SOURCE = Path(__file__).parents[2] / "src"
 WEFT = SOURCE / "weft"
@@ -64,6 +68,23 @@ def test_the_plugin_side_is_python_3_9(path: Path) -> None:
 @pytest.mark.parametrize("path", slim(), ids=lambda path: str(path.relative_to(WEFT)))
 def test_the_slim_library_imports_nothing_of_the_server(path: Path) -> None:
     assert set(imported(parsed(path))) <= {*sys.stdlib_module_names, "weft", "a2wsgi"} | SLIM
+
+
+LENT = {"a2wsgi"}
+"""Imported in plugins only, from the folder that the host lends."""
+BROUGHT = {"starlette": "fastapi"}
+"""Imported under a name of its own, and a promised part of another."""
+
+
+def test_every_imported_package_is_declared() -> None:
+    project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["server"]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    distributions = packages_distributions()
+    for path in WEFT.rglob("*.py"):
+        for name in set(imported(parsed(path))) - set(sys.stdlib_module_names) - {"weft"} - LENT:
+            owners = {canonicalize_name(BROUGHT.get(name, owner)) for owner in distributions.get(name, [name])}
+            assert owners & declared, f"{path.relative_to(SOURCE)} imports {name}: pyproject.toml does not ask for it"
 
 
 def interpreter(version: str) -> str | None:
