@@ -66,6 +66,8 @@ class Command(click.Command):
         given["session"] = session
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader has enough: click ends quietly
         except (WeftError, OSError) as error:
             session.output.error(error)
             ctx.exit(1)

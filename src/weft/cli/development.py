@@ -56,7 +56,7 @@ async def _follow(server: Server, source: Path, output: Output) -> None:
 
 async def _watch(source: Path, changed: asyncio.Event) -> None:
     """A file is watched by its folder, as many editors put another file in its place."""
-    alone = source.is_file()
+    alone = await asyncio.to_thread(source.is_file)
     ignored = watchfiles.DefaultFilter()
     changes = watchfiles.awatch(
         source.parent if alone else source,

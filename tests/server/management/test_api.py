@@ -235,6 +235,7 @@ def test_logs_and_events_are_followed(serving, run):
             async for line in response.aiter_lines():
                 if wanted in line:
                     return json.loads(line)
+        return None
 
     async def main():
         async with serving() as (_, control, http):
@@ -246,6 +247,22 @@ def test_logs_and_events_are_followed(serving, run):
             assert event["plugin"] == "shop"
             assert (await control.get("/api/v1/plugins/none/logs")).status_code == 404
             assert (await control.get("/api/v1/plugins/shop/logs", params={"level": "loud"})).status_code == 400
+
+    run(main())
+
+
+def test_who_follows_does_not_keep_the_server_from_ending(serving, run):
+    async def main():
+        async with serving() as (server, control, _):
+            stream = control.stream("GET", "/api/v1/events", params={"follow": True})
+            response = await stream.__aenter__()
+            server.journal.record("shop", "asked", "a first line")
+            lines = response.aiter_lines()
+            assert "a first line" in await anext(lines)
+            ending = asyncio.create_task(server.__aexit__(None, None, None))
+            assert [line async for line in lines] == []
+            await stream.__aexit__(None, None, None)
+            await ending
 
     run(main())
 

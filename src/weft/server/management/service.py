@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 from weakref import WeakKeyDictionary, WeakSet, ref
 
+from fastapi import FastAPI
+
 from weft.calls.channel import Channel
 from weft.calls.faults import Faults
 from weft.runtimes.inline.channel import InlineChannel
 from weft.sdk.asgi import AsgiProvider
 from weft.server.front.peer import Peer
+from weft.server.management.api.context import Context
 from weft.server.management.guard import PEER, Application, Message, Receive, Send
 
 logger = logging.getLogger("weft.management")
 
 
 class ManagementService:
-    """See front.peer.Management. ``application`` finds the Peer in the scope's ``extensions``."""
+    """See front.peer.Management. ``application`` is what build_management made."""
 
     name = "management"
     call_timeout = 3600.0
     """A deploy answers GLoom's clients only when it is done, and environments can take their time."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: FastAPI) -> None:
         self._application = application
+        self._context: Context = application.state.context
         self._channels: WeakKeyDictionary[Peer, InlineChannel] = WeakKeyDictionary()
         self._providers: WeakSet[AsgiProvider] = WeakSet()
 
@@ -36,8 +40,14 @@ class ManagementService:
             channel = self._channels[peer] = InlineChannel(provider.methods, Faults(self.name), on_fault=_report)
         return channel
 
+    def drain(self) -> None:
+        """End the streams of those who follow logs and events; everything else is answered."""
+        self._context.stopping.set()
+
     async def close(self) -> None:
         """End what is still being answered."""
+        self.drain()
+        await self._context.deploys.close()
         for channel in list(self._channels.values()):
             await channel.close()
         for provider in list(self._providers):

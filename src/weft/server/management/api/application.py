@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +69,6 @@ def _application(context: Context, routers: Iterable[object]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan,
     )
     application.state.context = context
     for router in routers:
@@ -78,12 +76,6 @@ def _application(context: Context, routers: Iterable[object]) -> FastAPI:
     application.add_exception_handler(WeftError, _answer_error)
     application.add_exception_handler(RequestValidationError, _answer_invalid)
     return application
-
-
-@asynccontextmanager
-async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
-    yield
-    await application.state.context.deploys.close()
 
 
 async def _answer_error(_request: Request, error: Exception) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ class Context:
     sample: Callable[[], Sample]
     """What /metrics shows."""
     deploys: Deploys = field(default_factory=Deploys)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server ends: whoever follows something is told no more."""
 
 
 def context_of(connection: HTTPConnection) -> Context:

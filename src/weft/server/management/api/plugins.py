@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from weft.errors import UsageError, WeftError
 from weft.server.management.api.context import Context, context_of
-from weft.server.management.api.lines import MEDIA_TYPE, Lines, plain
+from weft.server.management.api.lines import MEDIA_TYPE, Lines, plain, until
 from weft.server.management.deploys import Deploy
 from weft.server.management.forms import Form, receive
 from weft.server.management.problems import describe
@@ -95,14 +95,15 @@ async def get_releases(name: str, request: Request) -> list[dict[str, Any]]:
 
 @router.get("/plugins/{name}/logs", summary="What it printed, one JSON object per line", response_class=Lines)
 async def get_logs(name: str, request: Request, *, follow: bool = False, level: Level = "trace") -> Response:
-    operator = context_of(request).operator
-    operator.status(name)
-    return Lines(operator.logs(name, follow=follow, level=level))
+    context = context_of(request)
+    context.operator.status(name)
+    return Lines(until(context.stopping, context.operator.logs(name, follow=follow, level=level)))
 
 
 @router.get("/events", summary="What happened, one JSON object per line", response_class=Lines)
 async def get_events(request: Request, *, follow: bool = False) -> Response:
-    return Lines(context_of(request).operator.events(follow=follow))
+    context = context_of(request)
+    return Lines(until(context.stopping, context.operator.events(follow=follow)))
 
 
 # --- deploying ------------------------------------------------------------------------------------------------------
