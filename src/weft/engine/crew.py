@@ -57,6 +57,9 @@ class Member:
 class Crew:
     """All instances of one release. ``changed(crew)`` is told when ``live`` has changed; ``report(kind, message)`` of events."""
 
+    facts: Facts
+    """What the instances say of themselves: they are of one release and say the same. Known once started."""
+
     def __init__(
         self,
         release: Release,
@@ -68,7 +71,7 @@ class Crew:
     ) -> None:
         self.release = release
         self.live: tuple[Member, ...] = ()
-        self.gave_up = False
+        self._given_up = 0
         self.restarts = 0
         self._runtime = runtime
         self._output = output
@@ -83,9 +86,9 @@ class Crew:
         return self.release.manifest.instances
 
     @property
-    def facts(self) -> Facts:
-        """What the instances say of themselves; they are of one release and say the same."""
-        return self.live[0].instance.facts
+    def gave_up(self) -> bool:
+        """Whether no place in the crew is tried any more."""
+        return self._given_up == self.wanted
 
     async def start(self) -> None:
         """Start every instance. Raises the first failure, with nothing left behind."""
@@ -98,6 +101,7 @@ class Crew:
             started = await asyncio.gather(*starts, return_exceptions=True)
             await self._stop([each for each in started if isinstance(each, Member)])
             raise
+        self.facts = self.live[0].instance.facts
         self._watchers = [asyncio.create_task(self._watch(member)) for member in self.live]
 
     async def _start_one(self) -> Member:
@@ -200,7 +204,7 @@ class Crew:
             self._report("restarted", "an instance was started again")
             self._changed(self)
             return member
-        self.gave_up = True
+        self._given_up += 1
         self._report("gave_up", "an instance was lost too often: deploy another release, or `weft restart` it")
         self._changed(self)
         return None

@@ -128,9 +128,7 @@ class Engine:
             crew = self._crew(plugin, release)
             if plugin.state == "loaded":
                 plugin.enter("start")
-            await self._start(crew, commit)
-            if swap is not None:
-                swap()
+            await self._start(crew, commit, swap)
             old = plugin.replace(crew)
             self._plugins[name] = plugin
             if old is not None:
@@ -148,12 +146,14 @@ class Engine:
             report=self._reporter(name),
         )
 
-    async def _start(self, crew: Crew, commit: Commit | None) -> None:
+    async def _start(self, crew: Crew, commit: Commit | None, swap: Callable[[], None] | None) -> None:
         self._events.emit(crew.release.manifest.name, "starting", f"{crew.release.label} starts")
         await crew.start()
         try:
             if commit is not None:
                 await commit(crew.facts)
+            if swap is not None:
+                swap()
         except BaseException:
             await crew.stop()
             raise
@@ -193,9 +193,11 @@ class Engine:
             if plugin.state == "stopped":
                 return
             crew = plugin.withdraw()
-            if crew is not None:
-                await self._retire(plugin, crew)
-            plugin.enter("stopped")
+            try:
+                if crew is not None:
+                    await asyncio.shield(self._retire(plugin, crew))
+            finally:  # whoever stops waiting does not stop the drain
+                plugin.enter("stopped")
             self._events.emit(name, "stopped", f"{name} is stopped")
 
     async def restart(self, name: str) -> Plugin:

@@ -89,6 +89,8 @@ class Plugin:
         old, self._crew = self._crew, crew
         self.release, self._live = crew.release, crew.live
         self.call_timeout = crew.release.manifest.limits.call
+        if len(crew.live) < crew.wanted:  # lost while its release was being committed
+            self.enter("lose_some" if crew.live else "lose_all")
         if old is not None:
             self._restarts += old.restarts
         return old
