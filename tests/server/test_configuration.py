@@ -34,9 +34,15 @@ def test_flags_beat_the_environment_which_beats_the_file(read):
 
 
 def test_tables_sizes_and_times(read):
-    found = read('log_bytes = "1MiB"\n[http]\nmax_body_bytes = "2GiB"\nheader_timeout = "500ms"\nkeep_alive_timeout = 5')
+    found = read(
+        'log_bytes = "1MiB"\n[http]\nmax_body_bytes = "2GiB"\nheader_timeout = "500ms"\nkeep_alive_timeout = 5'
+    )
     assert found.log_bytes == 1024**2
-    assert (found.http.max_body_bytes, found.http.header_timeout, found.http.keep_alive_timeout) == (2 * 1024**3, 0.5, 5.0)
+    assert (found.http.max_body_bytes, found.http.header_timeout, found.http.keep_alive_timeout) == (
+        2 * 1024**3,
+        0.5,
+        5.0,
+    )
 
 
 def test_the_environment_reaches_every_setting(read):
@@ -77,7 +83,8 @@ def test_variables_of_others_are_left_alone(read):
 
 
 def test_plugins_by_name(read, tmp_path):
-    text = '[plugins.shop]\nfile = "shop"\ndomains = ["Shop.Example.org"]\nallow = ["read=/srv"]\n[plugins.shop.config]\na = 1\n'
+    text = '[plugins.shop]\nfile = "shop"\ndomains = ["Shop.Example.org"]\n'
+    text += 'allow = ["read=/srv"]\n[plugins.shop.config]\na = 1\n'
     shop = read(text).plugins["shop"]
     assert shop.file == tmp_path / "shop"
     assert shop.domains == ("shop.example.org",)
@@ -90,7 +97,8 @@ def test_a_grant_in_the_file_is_checked(read):
 
 
 def test_glooms_plugins_table(read, tmp_path):
-    text = 'pluginDir = "plugs"\nenableChroot = true\n[[plugins]]\nfile = "a.py"\nname = "a"\ndomains = ["a.example.org"]\n'
+    text = 'pluginDir = "plugs"\nenableChroot = true\n[[plugins]]\n'
+    text += 'file = "a.py"\nname = "a"\ndomains = ["a.example.org"]\n'
     (entry,) = read(text).preload
     assert (entry.file, entry.name, entry.domains) == (tmp_path / "plugs" / "a.py", "a", ("a.example.org",))
 
@@ -106,13 +114,17 @@ def test_glooms_environment(read, tmp_path):
     assert (found.log_level, found.state) == ("debug", Path("/srv/gloom"))
 
 
-@pytest.mark.parametrize("text", ["{", '{"file": "a"}', '[{"name": "a"}]', '[{"file": 3}]', "[7]", '[{"file": "a", "domain": "b"}]'])
+@pytest.mark.parametrize(
+    "text", ["{", '{"file": "a"}', '[{"name": "a"}]', '[{"file": 3}]', "[7]", '[{"file": "a", "domain": "b"}]']
+)
 def test_a_bad_list_of_preloaded_plugins_is_named(read, text):
     with pytest.raises(UsageError, match="PRELOADED_PLUGINS"):
         read("", {"PRELOADED_PLUGINS": text})
 
 
-@pytest.mark.parametrize("text", ["port = ", "http = 3", "[plugins]\nshop = 3", "preload = []", "plugins = 3", "state = 7"])
+@pytest.mark.parametrize(
+    "text", ["port = ", "http = 3", "[plugins]\nshop = 3", "preload = []", "plugins = 3", "state = 7"]
+)
 def test_a_bad_file_is_named(read, text):
     with pytest.raises(UsageError, match=r"weft\.toml: "):
         read(text)
@@ -142,7 +154,12 @@ def test_every_setting_has_a_variable():
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(st.sampled_from(["WEFT_PORT", "WEFT_HTTP_MAX_BODY_BYTES", "DEBUG", "PRELOADED_PLUGINS", "WEFT_STATE"]), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["WEFT_PORT", "WEFT_HTTP_MAX_BODY_BYTES", "DEBUG", "PRELOADED_PLUGINS", "WEFT_STATE"]),
+        st.text(),
+    )
+)
 def test_any_environment_gives_settings_or_a_usage_error(environ):
     try:
         read_settings(None, environ, {})

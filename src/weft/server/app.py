@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Self
 
 import structlog
 from fastapi import FastAPI
@@ -64,7 +65,7 @@ class Server:
         self._contents = contents
         self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Server:
+    async def __aenter__(self) -> Self:
         """Lock STATE, open what is stored, listen. Raises Conflict, StorageFailed, UsageError."""
         async with AsyncExitStack() as stack:
             await asyncio.to_thread(self.state.open)
@@ -117,6 +118,7 @@ class Server:
             await self._bind(front)
             yield
         finally:
+            management.drain()
             await front.drain(DRAIN)
             await front.close()
             await management.close()

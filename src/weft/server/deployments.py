@@ -16,7 +16,7 @@ from weft.errors import UsageError
 from weft.manifest import Manifest
 from weft.server.domains import checked_domains
 from weft.server.policy import ceiling, check, confine, merge_grants
-from weft.server.state import Settings, StoredPlugin
+from weft.server.state import Settings, StoredPlugin, StoredRelease
 from weft.server.uploads import Upload
 from weft.settings import PluginSettings, PolicySettings
 
@@ -90,6 +90,20 @@ def _plan(manifest: Manifest, settings: Settings, grants: tuple[str, ...], opera
     check_config(manifest, {**manifest.config, **config})
     named = replace(manifest, domains=domains)
     return Plan(named, settings, grants, config, {**operator.env, **settings.env})
+
+
+def target_release(kept: Sequence[StoredRelease], name: str, current: int, number: int | None) -> StoredRelease:
+    """The release to go back to: ``number``, or the one before ``current``. Raises UsageError when it is not kept."""
+    if number is None:
+        earlier = [each for each in kept if each.number < current]
+        if not earlier:
+            raise UsageError(f"{name} has no release before #{current}")
+        return earlier[-1]
+    found = next((each for each in kept if each.number == number), None)
+    if found is None:
+        numbers = ", ".join(f"#{each.number}" for each in kept)
+        raise UsageError(f"{name} has no release #{number} (kept: {numbers})")
+    return found
 
 
 def read_config(content: bytes | None) -> dict[str, Any]:

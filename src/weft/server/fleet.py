@@ -37,7 +37,7 @@ class Record:
     digest: str = ""
     domains: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     error: str = ""
     since: float = field(default_factory=time.time)
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import structlog
 import watchfiles
 
-from weft.errors import Conflict, Refused, WeftError
+from weft.errors import Conflict, WeftError
 from weft.manifest import find_plugins
 from weft.runtimes.launch import Facts
 from weft.server.deployments import plan_preloaded
 from weft.server.fleet import Fleet, Record
+from weft.server.naming import name_check
 from weft.server.operator import Operator
 from weft.server.state import Store, StoredPlugin
-from weft.server.uploads import open_named
+from weft.server.uploads import Source, open_named
 from weft.settings import PluginSettings, Preload, ServerSettings
 from weft.types import Progress
 
@@ -86,18 +87,17 @@ class Loader:
             operator = self._settings.plugins.get(name, PluginSettings())
             plan = plan_preloaded(source.manifest, given.domains, operator)
 
-            async def check_name(facts: Facts) -> None:
-                if facts.own_name and facts.own_name != name:
-                    raise Refused(
-                        f"the plugin calls itself {facts.own_name!r}, and is named {name!r}: give it one name"
-                    )
+            check_name = name_check(Source(source.folder, source.manifest, named=True))
+
+            async def commit(facts: Facts) -> None:
+                check_name(facts)
 
             with self._fleet.exclusive(name):
                 if name in self._fleet.records:
                     raise Conflict(f"there is a plugin {name} already: give this one another name")
                 async with self._fleet.stored(source.folder) as digest:
                     record = Record(name=name, preloaded=True, digest=digest)
-                    await self._fleet.start(plan, record, commit=check_name, progress=progress)
+                    await self._fleet.start(plan, record, commit=commit, progress=progress)
         return name
 
     def _retry_later(self, given: Preload, progress: Progress) -> None:

@@ -20,11 +20,12 @@ import structlog
 
 from weft.errors import Refused, UsageError, WeftError
 from weft.runtimes.launch import Facts
-from weft.server.deployments import Plan, plan_deploy, plan_release
+from weft.server.deployments import Plan, plan_deploy, plan_release, target_release
 from weft.server.domains import checked_name
 from weft.server.fleet import Fleet, Record
 from weft.server.journal import Journal
 from weft.server.logs import Logs
+from weft.server.naming import CallsItself, name_check
 from weft.server.policy import merge_grants
 from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
 from weft.server.status import Deployed, PluginStatus, deployed, status_of
@@ -39,10 +40,6 @@ PRELOADED = "Plugin is preloaded"
 """GLoom's words for what no client may change."""
 
 _log = structlog.get_logger("weft.operator")
-
-
-class _CallsItself(Exception):  # noqa: N818 - no error: the deployment goes on under this name
-    """The plugin's ``name()`` returned another name than its definition or file has."""
 
 
 class Operator:
@@ -76,7 +73,7 @@ class Operator:
         return titled[0] if name not in self._fleet.records and len(titled) == 1 else name
 
     def settings(self, name: str) -> dict[str, list[str]]:
-        """The keys of ``config`` and ``env`` that a plugin was given, and its ``grants``; never a value of the former."""
+        """The keys of ``config`` and ``env`` that a plugin was given, never their values, and its ``grants``."""
         record = self._fleet.record(self._resolve(name))
         operator = self._operator_settings(record.name)
         return {
@@ -120,7 +117,7 @@ class Operator:
             source = await self.read(open_upload, upload, folder)
             try:
                 return await self._install(source, upload, progress)
-            except _CallsItself as found:
+            except CallsItself as found:
                 name = checked_name(str(found))
                 manifest = await self.read(stored_manifest, source.folder, name)
                 return await self._install(Source(source.folder, manifest, named=True), upload, progress)
@@ -133,7 +130,7 @@ class Operator:
             plan = plan_deploy(source.manifest, upload, stored, self._operator_settings(name), self._settings.policy)
             try:
                 async with self._fleet.stored(source.folder) as digest:
-                    return await self._replace(plan, stored, digest, _name_check(source), progress)
+                    return await self._replace(plan, stored, digest, name_check(source), progress)
             except WeftError as error:
                 self._journal.record(name, "deploy_failed", str(error))
                 raise
@@ -166,8 +163,7 @@ class Operator:
 
     def _commit(self, plan: Plan, record: Record, same: bool) -> None:  # noqa: FBT001 - to_thread passes positions
         if same:
-            self._store.set_enabled(plan.name, enabled=True)
-            self._store.set_grants(plan.name, plan.grants)
+            self._store.confirm(plan.name, grants=plan.grants)
             return
         release = NewRelease(
             number=record.number, version=plan.manifest.version, digest=record.digest, settings=plan.settings
@@ -186,7 +182,7 @@ class Operator:
     # --- the life of a plugin ---------------------------------------------------------------------------------------
 
     async def remove(self, name: str, *, purge: bool = False) -> None:
-        """Stop and forget a plugin and its releases; with ``purge``, its data and logs too. Returns once it has drained."""
+        """Stop and forget a plugin and its releases; with ``purge``, its data and logs too. Returns when it has drained."""
         await self._finish(self._remove(self._changeable(name), purge=purge))
 
     async def _remove(self, name: str, *, purge: bool) -> None:
@@ -242,7 +238,7 @@ class Operator:
     async def _rollback(self, name: str, number: int | None) -> Deployed:
         with self._fleet.exclusive(name):
             kept = await asyncio.to_thread(self._store.releases, name)
-            target = _target(kept, self._fleet.record(name), number)
+            target = target_release(kept, name, self._fleet.record(name).number, number)
             if target.number == self._fleet.record(name).number and self._fleet.serves(name):
                 return deployed(self._fleet.record(name), changed=False)
             return await self._start_stored(
@@ -389,32 +385,3 @@ class Operator:
 
 def _same(stored: StoredPlugin | None, plan: Plan, digest: str) -> bool:
     return stored is not None and (stored.current.digest, stored.current.settings) == (digest, plan.settings)
-
-
-def _name_check(source: Source) -> Callable[[Facts], None]:
-    """What compares the name that a plugin gives itself with the one it is to have."""
-
-    def check(facts: Facts) -> None:
-        if not facts.own_name or facts.own_name == source.manifest.name:
-            return
-        if source.named:
-            raise Refused(
-                f"the plugin calls itself {facts.own_name!r} and was to be named {source.manifest.name!r}: "
-                "leave the name out, or change what its name() returns"
-            )
-        raise _CallsItself(facts.own_name)
-
-    return check
-
-
-def _target(kept: list[StoredRelease], record: Record, number: int | None) -> StoredRelease:
-    if number is None:
-        earlier = [each for each in kept if each.number < record.number]
-        if not earlier:
-            raise UsageError(f"{record.name} has no release before #{record.number}")
-        return earlier[-1]
-    found = next((each for each in kept if each.number == number), None)
-    if found is None:
-        numbers = ", ".join(f"#{each.number}" for each in kept)
-        raise UsageError(f"{record.name} has no release #{number} (kept: {numbers})")
-    return found

@@ -1,4 +1,4 @@
-"""What arrives, or is named by the operator, made into a plugin's folder and its manifest. Blocking: runs in a thread."""
+"""What arrives, or is named by the operator, as a plugin's folder and its manifest. Blocking: for a thread."""
 
 from __future__ import annotations
 

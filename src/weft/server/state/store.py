@@ -138,6 +138,12 @@ class Store:
             row = _required(session, name)
             row.current, row.enabled = number, True
 
+    def confirm(self, name: str, *, grants: Sequence[str]) -> None:
+        """The current release was deployed once more: enabled, with these grants."""
+        with self._transaction(f"change plugin {name}") as session:
+            row = _required(session, name)
+            row.enabled, row.grants = True, list(grants)
+
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Whether the plugin is started with the server."""
         with self._transaction(f"change plugin {name}") as session:
