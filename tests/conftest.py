@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -173,35 +174,49 @@ class WeftServer:
 StartServer = Callable[..., WeftServer]
 
 
-@pytest.fixture
-def weft_server(tmp_path: Path) -> Iterator[StartServer]:
-    """``weft_server(*paths, *options, state=…, env=…)``: ``weft serve`` on a free port, once it says ``ready``."""
+@contextmanager
+def _servers(home: Path) -> Iterator[StartServer]:
+    """Starts servers, and stops them all in the end. ``home``: for their state and output."""
     started: list[WeftServer] = []
 
     def start(
         *arguments: str | Path, state: Path | None = None, env: dict[str, str] | None = None, within: float = 60
     ) -> WeftServer:
-        home = state or tmp_path / "state"
-        output = tmp_path / f"serve-{len(started)}.log"
+        state = state or home / "state"
+        output = home / f"serve-{len(started)}.log"
         command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, arguments)]
-        command += ["--port", "0", "--rpc-port", "0", "--state", str(home)]
+        command += ["--port", "0", "--rpc-port", "0", "--state", str(state)]
         with output.open("w") as sink:
             process = subprocess.Popen(
                 command, stdout=sink, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(env or {})}
             )
-        server = WeftServer(process, home, output)
+        server = WeftServer(process, state, output)
         started.append(server)
         server.wait_ready(within)
         return server
 
-    yield start
     try:
+        yield start
         for server in started:
             server.stop()
     finally:
         for server in started:
             if server.process.poll() is None:
                 server.kill()
+
+
+@pytest.fixture
+def weft_server(tmp_path: Path) -> Iterator[StartServer]:
+    """``weft_server(*paths, *options, state=…, env=…)``: ``weft serve`` on a free port, once it says ``ready``."""
+    with _servers(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_weft_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """``weft_server`` for all tests of a module, each of which removes what it deploys."""
+    with _servers(tmp_path_factory.mktemp("server")) as start:
+        yield start
 
 
 # --- what a machine may lack ----------------------------------------------------------------------------------------
