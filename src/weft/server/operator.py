@@ -182,7 +182,7 @@ class Operator:
     # --- the life of a plugin ---------------------------------------------------------------------------------------
 
     async def remove(self, name: str, *, purge: bool = False) -> None:
-        """Stop and forget a plugin and its releases; with ``purge``, its data and logs too. Returns when it has drained."""
+        """Stop and forget a plugin and its releases; with ``purge``, its data and logs too. Returns once drained."""
         await self._finish(self._remove(self._changeable(name), purge=purge))
 
     async def _remove(self, name: str, *, purge: bool) -> None:
