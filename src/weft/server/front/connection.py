@@ -133,6 +133,8 @@ class Connection(asyncio.Protocol):
             self._go_on()
             return
         requests.parse(data)
+        if self.exchange is not None:
+            self.exchange.feed()
         if requests.queue and self.exchange is None and not self.write_paused:
             self._next()
         if requests.queue or self._reading_paused:
@@ -170,9 +172,13 @@ class Connection(asyncio.Protocol):
             return
         requests = self._requests
         requests.parse_backlog(room=self.exchange is None)
+        if self.exchange is not None:
+            self.exchange.feed()
         if requests.queue and self.exchange is None and not self.write_paused:
             self._next()
             requests.parse_backlog(room=self.exchange is None)
+            if self.exchange is not None:
+                self.exchange.feed()
         if requests.fed and requests.reading is None:
             self._await_head()
         self.update_reading()

@@ -23,17 +23,19 @@ _FOREVER = float("inf")
 
 
 class Exchange:
-    """Made per request by its connection, which calls ``begin`` once, then ``feed`` and ``end_of_body``."""
+    """Made per request by its connection, which calls ``begin`` once, then ``feed`` whenever it has read."""
 
     __slots__ = (
-        "blocked", "call", "chunked", "client", "connection", "head", "keep", "left", "over", "request", "sent",
-        "since", "timeout", "traffic", "ungranted",
+        "blocked", "call", "chunked", "client", "connection", "ended", "head", "keep", "left", "over", "request",
+        "sent", "since", "timeout", "traffic", "ungranted",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, request: Request) -> None:
         self.connection = connection
         self.request = request
         self.over = False
+        self.ended = True
+        """The application has the whole body."""
         self.traffic: Traffic | None = None
         self.call: Call | None = None
         self.head: Head | None = None
@@ -103,24 +105,20 @@ class Exchange:
             return
         self.call = call
         request.exchange = self
+        self.ended = False
         self._send_body()
         self.connection.rearm()
 
-    def feed(self, piece: bytes) -> None:
-        """More of the request's body."""
-        if self.call is None:
-            return
+    def feed(self) -> None:
+        """More of the request's body may have come."""
         request = self.request
-        request.expects = False
-        request.pieces.append(piece)
+        if self.ended or self.call is None:
+            request.pieces.clear()
+            return
+        if request.pieces:
+            request.expects = False
         if not self.blocked:
             self._send_body()
-        self.connection.rearm()
-
-    def end_of_body(self) -> None:
-        """The request's body is whole."""
-        if self.call is not None and not self.blocked:
-            self.call.end()
         self.connection.rearm()
 
     def _send_body(self) -> None:
@@ -128,15 +126,16 @@ class Exchange:
         request, call = self.request, self.call
         if call is None:
             return
-        pieces, request.pieces = request.pieces, []
-        for index, piece in enumerate(pieces):
-            for start in range(0, len(piece), CHUNK):
-                if not call.send(piece if len(piece) <= CHUNK else piece[start : start + CHUNK]):
-                    request.pieces = [piece[start + CHUNK :], *pieces[index + 1 :]]
-                    self.blocked = True
-                    self.connection.update_reading()
-                    return
+        body = b"".join(request.pieces)
+        request.pieces.clear()
+        for start in range(0, len(body), CHUNK):
+            if not call.send(body if len(body) <= CHUNK else body[start : start + CHUNK]):
+                request.pieces.append(body[start + CHUNK :])
+                self.blocked = True
+                self.connection.update_reading()
+                return
         if request.complete:
+            self.ended = True
             call.end()
 
     def patience(self) -> float:

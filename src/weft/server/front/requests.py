@@ -17,8 +17,8 @@ SLICE = 16 * 1024
 class RequestStream:
     """Its ``on_`` methods are httptools' callbacks.
 
-    A request is in the queue from its head on. What comes of its body is given to the exchange that took the request
-    over, and kept in ``Request.pieces`` until one does.
+    A request is in the queue from its head on. What comes of its body lies in ``Request.pieces`` until the exchange
+    that took the request over fetches it.
     """
 
     __slots__ = (
@@ -129,10 +129,7 @@ class RequestStream:
             self._gauge.body += len(piece)
             if request.received > self._settings.max_body_bytes:
                 raise self._body_too_large()
-        if request.exchange is not None:
-            request.exchange.feed(piece)
-        else:
-            request.pieces.append(piece)
+        request.pieces.append(piece)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -145,8 +142,6 @@ class RequestStream:
         request.complete = True
         if not request.keep_alive:
             self.last = True
-        if request.exchange is not None:
-            request.exchange.end_of_body()
 
     def _body_too_large(self) -> Refusal:
         return Refusal(413, f"The request's body is larger than {self._settings.max_body_bytes} bytes.")
