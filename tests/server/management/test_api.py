@@ -261,7 +261,7 @@ def test_who_follows_does_not_keep_the_server_from_ending(serving, run):
             assert "a first line" in await anext(lines)
             ending = asyncio.create_task(server.__aexit__(None, None, None))
             assert [line async for line in lines] == []
-            await stream.__aexit__(None, None, None)
+            await control.aclose()
             await ending
 
     run(main())
