@@ -64,7 +64,7 @@ class Plugin:
         if len(live) == 1:
             return live[0].channel
         if live:
-            return min(live, key=_in_flight).channel
+            return min(live, key=_load).channel
         raise Unavailable(f"plugin {self.name} is {self.state}", retry_after=1.0 if self.state != "failed" else 30.0)
 
     def stats(self) -> Mapping[str, Any]:
@@ -124,5 +124,6 @@ class Plugin:
         self._draining = tuple(each for each in self._draining if each is not crew)
 
 
-def _in_flight(member: Member) -> int:
-    return member.channel.in_flight
+def _load(member: Member) -> tuple[bool, int]:
+    # One whose wire has ended, but not yet its process, is nobody's choice.
+    return member.channel.closed, member.channel.in_flight
