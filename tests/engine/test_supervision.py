@@ -1,0 +1,187 @@
+"""Instances that are lost: started again, with patience that ends; and a host that is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weft.engine.backoff import MOST, STABLE, TRIES, Backoff
+from weft.errors import InstanceLost, Unavailable
+
+HOST = Path(__file__).parents[1] / "plugins" / "hosts" / "killed_host.py"
+
+
+def test_the_first_restart_is_immediate_and_the_waits_double():
+    backoff = Backoff()
+    assert [backoff.lost(1.0) for _ in range(TRIES + 1)] == [0.0, 1.0, 2.0, 4.0, 8.0, None]
+
+
+def test_an_instance_that_lived_long_is_forgiven():
+    backoff = Backoff()
+    for _ in range(TRIES):
+        backoff.lost(1.0)
+    assert backoff.lost(STABLE) == 0.0
+
+
+@given(st.lists(st.floats(0, 200), max_size=60))
+def test_waits_are_bounded_and_giving_up_takes_a_row_of_losses(lives):
+    backoff, row = Backoff(), 0
+    for lived in lives:
+        row = 1 if lived >= STABLE else row + 1
+        delay = backoff.lost(lived)
+        assert (delay is None) == (row > TRIES)
+        assert delay is None or 0 <= delay <= MOST
+
+
+def test_a_lost_instance_is_started_again(run, engine, release, get, eventually):
+    async def main():
+        async with engine() as its:
+            plugin = await its.run(release("exits_in_request"))
+            kinds = []
+            its.listen(lambda event: kinds.append(event.kind))
+            first = plugin.instances[0]
+            with pytest.raises(InstanceLost):
+                await get(plugin, b"/die")
+            await eventually(lambda: plugin.instances and plugin.instances[0] is not first)
+            assert first.state == "ended"
+            assert plugin.state == "running"
+            assert plugin.stats()["restarts"] == 1
+            assert int((await get(plugin))[0]) == plugin.instances[0].pid
+            assert kinds == ["lost", "restarted"]
+
+    run(main())
+
+
+def test_one_of_two_lost_leaves_the_other_answering(run, engine, release, get, eventually):
+    async def main():
+        async with engine() as its:
+            plugin = await its.run(release(instances=2))
+            states = []
+            its.listen(lambda _event: states.append(plugin.state))
+            lost, other = plugin.instances
+            os.kill(lost.pid, signal.SIGKILL)
+            await eventually(lambda: lost not in plugin.instances)
+            assert plugin.state == "degraded"
+            assert int((await get(plugin))[1]) == other.pid
+            await eventually(lambda: len(plugin.instances) == 2)
+            assert plugin.state == "running"
+            for each in plugin.instances:
+                os.kill(each.pid, signal.SIGKILL)
+            await eventually(lambda: plugin.state == "recovering" or plugin.stats()["restarts"] == 3)
+            await eventually(lambda: plugin.stats()["restarts"] == 3)
+            assert plugin.state == "running"
+
+    run(main())
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_one_that_cannot_be_started_again_is_given_up(run, engine, release, get, eventually, monkeypatch, instances):
+    monkeypatch.setattr("weft.engine.backoff.FIRST", 0.01)
+
+    async def main():
+        async with engine() as its:
+            plugin = await its.run(release("crashes_at_start_later", instances=instances))
+            told = []
+            its.listen(lambda event: told.append(event.kind))
+            for member in plugin.instances:
+                with pytest.raises(InstanceLost):
+                    await member.channel.call("web.request", ["GET", b"/", [], "http", "1.1", None, None, b""])
+            await eventually(lambda: plugin.state == "failed")
+            assert told.count("gave_up") == instances
+            assert told.count("start_failed") == instances * 5
+            with pytest.raises(Unavailable, match="plugin shop is failed") as caught:
+                plugin.pick()
+            assert caught.value.retry_after > 1
+            await its.run(release(number=2))
+            assert (plugin.state, (await get(plugin))[0]) == ("running", "2")
+
+    run(main())
+
+
+def test_a_lost_instance_is_not_started_again_while_its_plugin_stops(run, engine, release, eventually, get):
+    async def main():
+        async with engine() as its:
+            plugin = await its.run(release())
+            slow = asyncio.create_task(get(plugin, b"/slow?60", 60))
+            await eventually(lambda: plugin.stats()["in_flight"])
+            pid = plugin.instances[0].pid
+            stopping = asyncio.create_task(its.stop("shop"))
+            await eventually(lambda: plugin.draining)
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(InstanceLost):
+                await slow
+            await stopping
+            assert (plugin.state, plugin.instances) == ("stopped", ())
+
+    run(main())
+
+
+def test_events_tell_a_life_in_order(run, engine, release):
+    async def main():
+        async with engine() as its:
+            stream = its.events()
+            first = asyncio.create_task(anext(stream))
+            await asyncio.sleep(0)
+            await its.run(release())
+            await its.unload("shop")
+            kinds = [(await first).kind]
+            while kinds[-1] != "unloaded":
+                event = await asyncio.wait_for(anext(stream), 5)
+                assert event.plugin == "shop"
+                kinds.append(event.kind)
+            assert kinds == ["starting", "running", "draining", "drained", "stopped", "unloaded"]
+            await stream.aclose()
+
+    run(main())
+
+
+def test_a_listener_that_does_not_listen_loses_the_oldest(run):
+    from weft.engine.events import QUEUE, Events
+
+    async def main():
+        events = Events()
+        stream = events.stream()
+        first = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        for number in range(QUEUE + 10):
+            events.emit("shop", "tick", str(number), number=number)
+        got = [await first]
+        await asyncio.sleep(0)
+        for _ in range(QUEUE - 1):
+            got.append(await anext(stream))
+        numbers = [event.data["number"] for event in got]
+        assert numbers == sorted(numbers)
+        assert numbers[-1] == QUEUE + 9
+        assert len(numbers) == QUEUE
+        await stream.aclose()
+
+    run(main())
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
+def test_a_killed_host_takes_its_plugins_along_though_they_block(run, tmp_path, eventually):
+    def exists(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    async def main():
+        host = await asyncio.create_subprocess_exec(sys.executable, HOST, tmp_path, stdout=asyncio.subprocess.PIPE)
+        try:
+            pid = int(await host.stdout.readline())
+            assert await host.stdout.readline() == b"blocking\n"
+            assert exists(pid)
+        finally:
+            host.kill()
+            await host.communicate()
+        await eventually(lambda: not exists(pid), 5)
+
+    run(main())
