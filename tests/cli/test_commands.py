@@ -37,8 +37,14 @@ def weft(tmp_path):
     def run(*arguments, **env):
         environment = {**os.environ, "WEFT_STATE": str(tmp_path / "state"), **env}
         return subprocess.run(
-            [WEFT, *map(str, arguments)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )  # fmt: skip
+            [WEFT, *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     return run
 
