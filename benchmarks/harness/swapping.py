@@ -14,7 +14,7 @@ from harness.servers import Server
 
 BETWEEN = 0.25
 """Seconds between one swap and the next."""
-LONGEST = 90.0
+LONGEST = 60.0
 """Seconds after which no further swap is begun."""
 
 
