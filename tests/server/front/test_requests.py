@@ -275,3 +275,27 @@ def test_a_client_that_leaves_is_told_to_the_application(run, site):
             assert it.front.traffic["shop"].answered[0] == 1
 
     run(main())
+
+
+def test_tiny_chunks_cross_together(run, site):
+    sizes = []
+
+    async def app(scope, receive, send):
+        while True:
+            message = await receive()
+            sizes.append(len(message["body"]))
+            if not message["more_body"]:
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"%d" % sum(sizes)})
+
+    async def main():
+        async with site(app) as it:
+            client = await it.connect()
+            client.send(b"PUT / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
+            await asyncio.sleep(0.05)
+            client.send(b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n")
+            assert (await client.answer()).body == b"10000"
+            assert len(sizes) < 1000
+
+    run(main())

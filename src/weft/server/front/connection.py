@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Do what can be done with the requests that wait and the bytes behind them."""
-        if self.phase >= Phase.LINGERING:
+        if self.phase >= Phase.LINGERING or self.transport.is_closing():
             return
         requests = self._requests
         requests.parse_backlog(room=self.exchange is None)
