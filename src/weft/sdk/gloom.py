@@ -81,9 +81,8 @@ def _compile(pattern: str) -> "re.Pattern[str]":
     return re.compile(text + re.escape(pattern[position:]))
 
 
-def application(entry: Any, threads: int) -> Any:
-    """The ASGI application of a ``Plugin``. ``init()`` is called here; what it raises refuses the start."""
-    plugin = entry() if inspect.isclass(entry) else entry
+def application(plugin: Any, threads: int) -> Any:
+    """The ASGI application of a ``Plugin`` instance. ``init()`` is called here; what it raises refuses the start."""
     init = method_of(plugin, "init", "Init")
     if init is None:
         raise StartFailed("Plugin has register_routes but no init(): expected both, as GLoom has them")

@@ -33,11 +33,13 @@ class HostedPlugin:
                 "or a Plugin with init() and register_routes(router)"
             )
         self._refuse_what_it_is_not()
+        if kind == "gloom" and inspect.isclass(entry):
+            entry = entry()
         self._provider = web.provide(entry, kind, self._settings["threads"])
         await self._provider.start()
         self.methods = self._provider.methods
         name = web.method_of(entry, "name", "Name") if kind == "gloom" else None
-        return {"entry": entry_name, "provides": ["web@1"], "kind": kind, "name": _own_name(name)}
+        return {"entry": entry_name, "provides": ["web@1"], "kind": kind, "name": str(name()) if name else ""}
 
     def _refuse_what_it_is_not(self) -> None:
         others = [each for each in self._settings["provides"] if each != "web@1"]
@@ -56,9 +58,3 @@ def _shape(entry: Any) -> str:
         return f"the class {entry.__qualname__}"
     return f"a {type(entry).__qualname__}"
 
-
-def _own_name(name: Any) -> str:
-    try:
-        return str(name()) if name is not None else ""
-    except TypeError:  # a class whose name() needs an instance
-        return ""
