@@ -45,8 +45,12 @@ def _unquoted(path: bytes) -> str:
 
 
 def format_head(headers: Any) -> bytes:
-    """Headers, an iterable of (name, value) bytes, as a header block."""
-    return b"".join([b"%b: %b\r\n" % (name.lower(), value) for name, value in headers])
+    """Headers, an iterable of (name, value) bytes, as a header block. Raises ValueError for a line break in one."""
+    lines = [b"%b: %b\r\n" % (name.lower(), value) for name, value in headers]
+    head = b"".join(lines)
+    if head.count(b"\n") != len(lines):  # only here is it known where each header ends
+        raise ValueError(f"ASGI: a header's name or value holds a line break: {headers!r}")
+    return head
 
 
 class Waiters:
