@@ -57,6 +57,10 @@ class Connection:
     async def answer(self):
         head = await self.next()
         assert isinstance(head, h11.Response), head
+        return await self.rest(head)
+
+    async def rest(self, head):
+        """The answer whose head was read, to its end or to where it is cut."""
         headers = {name.decode(): value.decode() for name, value in head.headers}
         body = bytearray()
         try:
