@@ -31,6 +31,8 @@ _NO_NETWORK = re.compile(
     re.IGNORECASE,
 )
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b")
+_DETAIL = re.compile(r" [+~-] |Using Python .* environment at:")
+"""Lines of uv's that say no more than the lock and the environment's path."""
 _PROCESSES = 4
 
 
@@ -57,7 +59,8 @@ class Uv:
         Raises EnvironmentFailed: ``purpose`` (what for whom could not be done), with uv's own text.
         ``holding`` are descriptors of locks that uv is to hold too.
         """
-        attempt = partial(self._attempt, purpose=purpose, given=given, cwd=cwd, holding=holding, progress=progress)
+        tell = partial(_tell, progress)
+        attempt = partial(self._attempt, purpose=purpose, given=given, cwd=cwd, holding=holding, progress=tell)
         done = await attempt(arguments)
         if done.code and _NO_NETWORK.search(done.errors):
             progress("the package index cannot be reached: trying with what is cached")
@@ -122,3 +125,8 @@ def _message(purpose: str, done: Finished) -> str:
     if _NO_SPACE.search(done.errors):
         return f"{purpose}: the disk is full (free some space, or remove plugins that are no longer needed)"
     return f"{purpose}, uv says:"
+
+
+def _tell(progress: Progress, line: str) -> None:
+    if not _DETAIL.match(line):
+        progress(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -22,6 +23,12 @@ MAX_BEHIND = 1_000
 """Events that wait for one follower; the oldest are dropped."""
 _BATCH_DELAY = 0.2
 """Seconds in which events gather before they are written."""
+
+_LEVELS = {
+    **dict.fromkeys(("starting", "draining", "drained"), logging.DEBUG),
+    **dict.fromkeys(("lost", "hung", "start_failed", "gave_up"), logging.WARNING),
+}
+"""Of events in the server's own log; the others are info."""
 
 _log = structlog.get_logger("weft.events")
 
@@ -50,7 +57,7 @@ class Journal:
         self._recent.append(event)
         self._waiting.append(event)
         self._arrived.set()
-        _log.info(event.message, plugin=event.plugin, kind=event.kind)
+        _log.log(_LEVELS.get(event.kind, logging.INFO), event.message, plugin=event.plugin, kind=event.kind)
         for queue in self._followers:
             if queue.full():
                 queue.get_nowait()

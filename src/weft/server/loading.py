@@ -97,7 +97,7 @@ class Loader:
                     raise Conflict(f"there is a plugin {name} already: give this one another name")
                 async with self._fleet.stored(source.folder) as digest:
                     record = Record(name=name, preloaded=True, digest=digest)
-                    await self._fleet.start(plan, record, commit=commit, progress=progress)
+                    await self._fleet.start(plan, record, commit=commit, progress=_of(name, progress))
         return name
 
     def _retry_later(self, given: Preload, progress: Progress) -> None:
@@ -163,7 +163,7 @@ class Loader:
         try:
             async with self._slots:
                 with self._fleet.exclusive(stored.name):
-                    await self._operator.start_release(stored, stored.current, progress=progress)
+                    await self._operator.start_release(stored, stored.current, progress=_of(stored.name, progress))
         except WeftError as error:
             self._fleet.stand_in(self._record(stored, str(error)), "failed")
             return stored.name, error
@@ -179,3 +179,8 @@ class Loader:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _of(name: str, progress: Progress) -> Progress:
+    """Several plugins are loaded at once: each line says whose it is."""
+    return lambda line: progress(f"{name}: {line}")
