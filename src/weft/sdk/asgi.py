@@ -68,6 +68,9 @@ class AsgiProvider:
         except Exception:
             logger.exception("the application raised while it served %s", cycle.scope["path"])
             cycle.failed()
+        except asyncio.CancelledError:
+            cycle.failed()
+            raise
         else:
             cycle.returned()
         finally:

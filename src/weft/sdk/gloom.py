@@ -20,6 +20,8 @@ from weft.errors import StartFailed
 from weft.sdk.web import method_of
 
 Handler = Callable[["Request"], Any]
+_Response = Tuple[int, bytes, bytes, Any]
+"""Status, content type, body, further headers."""
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -78,7 +80,7 @@ def _compile(pattern: str) -> "re.Pattern[str]":
         text += re.escape(pattern[position : found.start()])
         text += f"(?P<{found[1]}>{'.*' if found[2] else '[^/]+'})"
         position = found.end()
-    return re.compile(text + re.escape(pattern[position:]))
+    return re.compile(text + re.escape(pattern[position:]), re.DOTALL)
 
 
 def application(plugin: Any, threads: int) -> Any:
@@ -95,7 +97,10 @@ def application(plugin: Any, threads: int) -> Any:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         elif scope["type"] == "http":
-            status, content_type, body, headers = await _answer(router, pool, scope, receive)
+            answer = await _answer(router, pool, scope, receive)
+            if answer is None:
+                return
+            status, content_type, body, headers = answer
             head = [(b"content-type", content_type), *headers] if body or status != 204 else headers
             await send({"type": "http.response.start", "status": status, "headers": head})
             await send({"type": "http.response.body", "body": body})
@@ -112,26 +117,32 @@ async def _lifespan(receive: Any, send: Any) -> None:
         await send({"type": f"lifespan.{event}.complete"})
 
 
-async def _answer(router: Router, pool: ThreadPoolExecutor, scope: Any, receive: Any) -> Tuple[int, bytes, bytes, Any]:
+async def _answer(router: Router, pool: ThreadPoolExecutor, scope: Any, receive: Any) -> Optional[_Response]:
+    """What is sent; None when the client left before its request was whole, which no handler then sees."""
     status, handler, params = router.find(scope["method"], scope["path"])
     if handler is None:
         return _response((status, {404: "Not Found", 405: "Method Not Allowed"}[status]))
-    request = Request(scope, params, await _body(receive))
+    body = await _body(receive)
+    if body is None:
+        return None
+    request = Request(scope, params, body)
     if inspect.iscoroutinefunction(handler):
         return _response(await handler(request))
     return _response(await asyncio.get_running_loop().run_in_executor(pool, handler, request))
 
 
-async def _body(receive: Any) -> bytes:
+async def _body(receive: Any) -> Optional[bytes]:
     parts = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
-def _response(answer: Any) -> Tuple[int, bytes, bytes, Any]:
+def _response(answer: Any) -> _Response:
     status, headers = 200, []
     if isinstance(answer, tuple):
         status, answer, *rest = answer

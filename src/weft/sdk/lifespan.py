@@ -54,6 +54,9 @@ class Lifespan:
             await self._application(scope, self._events.get, self._send)
         except Exception as error:
             self._ended(error)
+        except asyncio.CancelledError:
+            self._ended(None)
+            raise
         else:
             self._ended(None)
 

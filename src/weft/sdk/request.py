@@ -73,8 +73,8 @@ class RequestCycle:
             if more or self._streaming or len(body) > CHUNK:
                 await self._stream(body, more)
             elif not self._complete:
-                self._complete = True
                 self._reply.result((self._status, self._head, body))
+                self._complete = True
                 self._notify()
         else:
             expected = "http.response.body" if self._status else "http.response.start"
@@ -84,8 +84,8 @@ class RequestCycle:
         if self._complete or self._disconnected:
             return
         if not self._streaming:
+            self._credit = self._reply.send((self._status, self._head))
             self._streaming = True
-            self._reply.send((self._status, self._head))
         for start in range(0, len(body), CHUNK):
             await self._send_item(bytes(body[start : start + CHUNK]))
         if not more and not self._disconnected:
@@ -94,9 +94,12 @@ class RequestCycle:
             self._notify()
 
     async def _send_item(self, item: bytes) -> None:
-        if self._disconnected:
-            return
-        self._credit = self._reply.send(item)
+        await self._credited()  # a send that was cancelled, or another task's, may have used it up
+        if not self._disconnected:
+            self._credit = self._reply.send(item)
+            await self._credited()
+
+    async def _credited(self) -> None:
         while not (self._credit or self._disconnected):
             await self._change()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -18,7 +19,7 @@ class WebsocketCycle:
 
     __slots__ = (
         "_accepted", "_arrived", "_closed", "_connected", "_credit", "_denial", "_disconnect", "_parts", "_reply",
-        "_waiters", "scope",
+        "_sending", "_waiters", "scope",
     )  # fmt: skip
 
     def __init__(self, args: Sequence[Any], reply: Reply, state: Dict[str, Any]) -> None:
@@ -36,6 +37,7 @@ class WebsocketCycle:
         self._disconnect: Optional[Tuple[int, str]] = None
         self._denial: Optional[List[Any]] = None
         self._waiters = Waiters()
+        self._sending = asyncio.Lock()
 
     # What the application calls.
 
@@ -71,7 +73,8 @@ class WebsocketCycle:
         elif kind == "websocket.close":
             self._closed = True
             code, reason = message.get("code", 1000), message.get("reason") or ""
-            await self._send_item(["close", code, reason] if self._accepted else ["deny", 403, b"", b""])
+            async with self._sending:
+                await self._send_item(["close", code, reason] if self._accepted else ["deny", 403, b"", b""])
             self._end(code, reason)
         elif kind.startswith("websocket.http.response.") and not self._accepted:
             await self._deny(message)
@@ -93,13 +96,19 @@ class WebsocketCycle:
             self._end(_LEFT, "")
 
     async def _send_message(self, data: Union[str, bytes]) -> None:
-        while len(data) > CHUNK:
-            await self._send_item(["part", data[:CHUNK]])
-            data = data[CHUNK:]
-        await self._send_item(["send", data])
+        async with self._sending:  # the pieces of one message stay together, whoever else sends
+            while len(data) > CHUNK:
+                await self._send_item(["part", data[:CHUNK]])
+                data = data[CHUNK:]
+            await self._send_item(["send", data])
 
     async def _send_item(self, item: List[Any]) -> None:
-        self._credit = self._reply.send(item)
+        await self._credited()  # a send that was cancelled may have used it up
+        if self._disconnect is None:
+            self._credit = self._reply.send(item)
+            await self._credited()
+
+    async def _credited(self) -> None:
         while not self._credit and self._disconnect is None:
             await self._waiters.change()
 
