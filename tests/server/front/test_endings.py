@@ -163,6 +163,30 @@ def test_drain_finishes_what_is_under_way(run, site):
     run(main())
 
 
+def test_drain_ends_when_a_stream_that_began_before_it_ends(run, site):
+    go_on = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun, ", "more_body": True})
+        await go_on.wait()
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def main():
+        async with site(app) as it:
+            client = await it.connect()
+            client.send(GET)
+            await client.reader.readuntil(b"begun, ")
+            draining = asyncio.ensure_future(it.front.drain(20))
+            await asyncio.sleep(0.05)
+            go_on.set()
+            async with asyncio.timeout(5):
+                await draining
+            assert not it.front.connections
+
+    run(main())
+
+
 def test_drain_has_an_end(run, site):
     async def app(scope, receive, send):
         await asyncio.sleep(60)

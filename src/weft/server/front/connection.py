@@ -163,6 +163,8 @@ class Connection(asyncio.Protocol):
         elif self._requests.pending:
             self.rearm()
             self.front.loop.call_soon(self._go_on)
+        elif self.front.draining:
+            self._shut()
         else:
             self.deadline = self.front.clock.now + self.front.settings.keep_alive_timeout
 
