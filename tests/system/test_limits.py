@@ -1,0 +1,220 @@
+"""What bounds a plugin and its clients, and what reaches an application when they are met."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import h11
+import pytest
+
+SETTINGS = "[http]\nmax_in_flight = 5\n"
+MEBIBYTE = 1024 * 1024
+STREAM = """
+CHUNK = b"x" * 65536
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(int(scope["query_string"]) * 16):
+        await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+"""
+GATE = """
+import asyncio
+import os
+
+GATE = os.path.join(os.environ["WEFT_DATA_DIR"], "open")
+left = []
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    path = scope["path"]
+    if path == "/wait":
+        while not os.path.exists(GATE):
+            await asyncio.sleep(0.01)
+    if path in ("/leave", "/leave-stream"):
+        await receive()
+        if path == "/leave-stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        left.append((await receive())["type"])
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": repr(left if path == "/left" else os.getpid()).encode()})
+"""
+WSGI = """
+import hashlib
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/stream":
+        return (b"part %d " % number for number in range(100))
+    digest = hashlib.sha256()
+    while piece := environ["wsgi.input"].read(8192):
+        digest.update(piece)
+    words = environ["REQUEST_METHOD"], environ["QUERY_STRING"], environ["HTTP_HOST"], digest.hexdigest()
+    return [" ".join(words).encode()]
+"""
+LIFESPAN = """
+import os
+
+DIARY = os.path.join(os.environ["WEFT_DATA_DIR"], "diary")
+
+
+def write(line):
+    with open(DIARY, "a") as file:
+        file.write(line + "\\n")
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        scope["state"]["greeting"] = "hello"
+        write("startup")
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        write("shutdown")
+        return await send({"type": "lifespan.shutdown.complete"})
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["state"]["greeting"].encode()})
+"""
+
+
+def resident(pid):
+    """Bytes of memory that a process holds."""
+    return int(re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1]) * 1024
+
+
+async def begin(connection, target):
+    await connection.begin(target=target)
+    await connection.send(h11.EndOfMessage())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_a_slow_reader_of_much_costs_little_memory(run, site):
+    async def main():
+        async with site.deployed(STREAM) as name, site.connect(name) as slow, site.connect(name) as slower:
+            assert len((await site.ask(name, "/?64")).body) == 64 * MEBIBYTE
+            (instance,) = (await site.status(name))["instances"]
+            pids = (site.server.process.pid, instance["pid"])
+            before = [resident(pid) for pid in pids]
+            await begin(slow, "/?200")
+            await begin(slower, "/?200")
+            read = 0
+            assert (await slow.next()).status_code == 200
+            for _ in range(100):
+                read += len((await slow.next()).data)
+                await asyncio.sleep(0.01)
+            assert read < 100 * MEBIBYTE
+            grown = [resident(pid) - size for pid, size in zip(pids, before, strict=True)]
+            assert max(grown) < 16 * MEBIBYTE, grown
+
+    run(main())
+
+
+def test_past_the_most_in_flight_requests_are_refused(run, site):
+    async def main():
+        async with site.deployed(GATE) as name, site.beside_healthy():
+            waiting = [asyncio.create_task(site.ask(name, "/wait")) for _ in range(5)]
+            async with asyncio.timeout(10):
+                while (await site.status(name))["stats"]["in_flight"] < 5:
+                    await asyncio.sleep(0.01)
+            refused = await site.ask(name)
+            assert (refused.status, int(refused.headers["retry-after"]) >= 1) == (503, True)
+            (site.server.state / "data" / name / "open").touch()
+            assert [(await each).status for each in waiting] == [200] * 5
+            assert (await site.ask(name)).status == 200
+
+    run(main())
+
+
+def test_two_instances_share_the_work(run, site):
+    async def main():
+        async with site.deployed(GATE, instances=2) as name:
+            status = await site.status(name)
+            pids = {str(each["pid"]).encode() for each in status["instances"]}
+            assert len(pids) == 2
+            waiting = [asyncio.create_task(site.ask(name, "/wait")) for _ in range(4)]
+            async with asyncio.timeout(10):
+                while [each["in_flight"] for each in (await site.status(name))["instances"]] != [2, 2]:
+                    await asyncio.sleep(0.01)
+            (site.server.state / "data" / name / "open").touch()
+            answers = sorted([(await each).body for each in waiting])
+            assert answers == sorted([*pids, *pids])
+            assert (await site.deploy(name, GATE + "\n", instances=2)).status_code == 200
+            assert len((await site.status(name))["instances"]) == 2
+            assert (await site.ask(name)).body not in pids
+
+    run(main())
+
+
+def test_an_unknown_domain_says_so(run, site):
+    async def main():
+        answer = await site.ask("nobody")
+        assert answer.status == 404
+        assert b"nobody.localhost" in answer.body
+
+    run(main())
+
+
+def test_a_client_that_leaves_reaches_the_application(run, site):
+    async def main():
+        async with site.deployed(GATE) as name:
+            for number, target in enumerate(("/leave", "/leave-stream")):
+                async with site.connect(name) as client:
+                    await begin(client, target)
+                    if target == "/leave-stream":
+                        assert (await client.next()).status_code == 200
+                    async with asyncio.timeout(10):
+                        while not (await site.status(name))["stats"]["in_flight"]:
+                            await asyncio.sleep(0.01)
+                async with asyncio.timeout(10):
+                    while (body := (await site.ask(name, "/left")).body).count(b"http.disconnect") <= number:
+                        await asyncio.sleep(0.01)
+            assert body == b"['http.disconnect', 'http.disconnect']"
+
+    run(main())
+
+
+def test_a_wsgi_application(run, site):
+    async def main():
+        async with site.deployed(WSGI) as name:
+            answer = await site.ask(name, "/some?a=b", method="POST", body=b"x" * 300_000)
+            digest = hashlib.sha256(b"x" * 300_000).hexdigest()
+            assert answer.body.decode() == f"POST a=b {name}.localhost {digest}"
+            streamed = await site.ask(name, "/stream")
+            assert (streamed.body, streamed.whole) == (b"".join(b"part %d " % number for number in range(100)), True)
+            answers = await asyncio.gather(*(site.ask(name, f"/?{number}") for number in range(5)))
+            assert [each.body.decode().split()[1] for each in answers] == [str(number) for number in range(5)]
+
+    run(main())
+
+
+def test_lifespan_runs_once_per_instance_and_ends_with_it(run, site):
+    def diary(name):
+        return (site.server.state / "data" / name / "diary").read_text().split()
+
+    async def main():
+        async with site.deployed(LIFESPAN) as name:
+            assert {(await site.ask(name)).body for _ in range(3)} == {b"hello"}
+            assert diary(name) == ["startup"]
+            assert (await site.manage("POST", f"/{name}/disable")).status_code == 204
+            assert diary(name) == ["startup", "shutdown"]
+            assert (await site.manage("POST", f"/{name}/enable")).status_code == 200
+            assert diary(name) == ["startup", "shutdown", "startup"]
+
+    run(main())
+
+
+def test_lifespan_shutdown_runs_when_the_server_stops(run, weft_server, tmp_path):
+    (tmp_path / "shop.py").write_text(LIFESPAN)
+    server = weft_server(tmp_path / "shop.py")
+    server.stop()
+    assert (server.state / "data" / "shop" / "diary").read_text().split() == ["startup", "shutdown"]
