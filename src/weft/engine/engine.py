@@ -107,6 +107,11 @@ class Engine:
             env=env or {},
         )
 
+    async def collect(self, *, idle: float) -> list[str]:
+        """Remove environments that no loaded plugin uses and that were not asked for within ``idle`` seconds."""
+        in_use = {each.environment.digest for plugin in self._plugins.values() for each in plugin.releases}
+        return await asyncio.to_thread(self.environments.collect, in_use, idle=idle)
+
     def _runtime(self, manifest: Manifest) -> Runtime:
         if manifest.runtime not in self._runtimes:
             raise NotInThisVersion(f"plugin {manifest.name}: runtime {manifest.runtime}: not in this version")

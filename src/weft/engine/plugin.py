@@ -54,6 +54,11 @@ class Plugin:
         return tuple(member for crew in self._draining for member in crew.live)
 
     @property
+    def releases(self) -> tuple[Release, ...]:
+        """The release that answers, or would, and those that drain."""
+        return (self.release, *(crew.release for crew in self._draining))
+
+    @property
     def provides(self) -> tuple[str, ...]:
         """Contracts, as ``name@major``; () while nothing runs."""
         return self._crew.facts.provides if self._crew is not None and self._live else ()

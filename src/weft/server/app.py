@@ -39,6 +39,9 @@ DRAIN = 30.0
 CHANGES_GRACE = 10.0
 """Seconds that a deployment under way has when the server ends."""
 
+ENVIRONMENT_IDLE = 30 * 24 * 3600.0
+"""Seconds for which an environment that nothing uses is kept: a roll-back then needs no network."""
+
 Say = Callable[[str], None]
 _log = structlog.get_logger("weft.server")
 _access = structlog.get_logger("weft.access")
@@ -192,6 +195,8 @@ class Server:
                 raise outcome[1]
         async for outcome in self.loader.restore(say):
             self._announce(outcome, say)
+        if removed := await self.engine.collect(idle=ENVIRONMENT_IDLE):
+            _log.info("environments that nothing used for long are removed", environments=removed)
         self.ready = True
         say("ready")
 
