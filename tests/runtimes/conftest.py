@@ -25,7 +25,7 @@ class Lines(list):
 
     async def until(self, words):
         async with asyncio.timeout(15):
-            while words not in self.text:  # noqa: ASYNC110
+            while words not in self.text:
                 await asyncio.sleep(0.005)
 
 

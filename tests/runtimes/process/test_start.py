@@ -77,7 +77,7 @@ def test_a_cancelled_start_leaves_nothing(run, launch):
     async def main():
         lines = []
         starting = asyncio.create_task(ProcessRuntime().start(launch("never_ready"), lines.append))
-        while not lines:  # noqa: ASYNC110
+        while not lines:
             await asyncio.sleep(0.005)
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,160 @@
+"""GLoom's shape: routes, answers, and a start that may be refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weft.errors import StartFailed
+from weft.sdk.gloom import Router, application
+
+
+def handler(name):
+    return lambda request: name
+
+
+def example_router():
+    router = Router()
+    router.get("/", handler("root"))
+    router.get("/items/{item}", handler("item"))
+    router.post("/items/{item}", handler("change"))
+    router.all("/files/{rest:path}", handler("files"))
+    router.route("GET", "/a.b+c", handler("literal"))
+    return router
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "params"),
+    [
+        ("GET", "/", 200, {}),
+        ("HEAD", "/items/7", 200, {"item": "7"}),
+        ("POST", "/items/7", 200, {"item": "7"}),
+        ("DELETE", "/items/7", 405, {}),
+        ("GET", "/items/7/8", 404, {}),
+        ("GET", "/items/", 404, {}),
+        ("PURGE", "/files/a/b\nc", 200, {"rest": "a/b\nc"}),
+        ("GET", "/a.b+c", 200, {}),
+        ("GET", "/aXbbc", 404, {}),
+    ],
+)
+def test_routes(method, path, status, params):
+    found, its, its_params = example_router().find(method, path)
+    assert (found, its_params) == (status, params)
+    assert (its is not None) == (status == 200)
+
+
+@given(st.text(), st.text())
+def test_no_path_makes_the_router_raise(method, path):
+    status, its, _ = example_router().find(method, path)
+    assert status in (200, 404, 405)
+    assert (its is None) == (status != 200)
+
+
+@given(st.from_regex(r"/([a-z.*+?()\[\]|^$\\-]|\{[a-z]\}/)*", fullmatch=True).filter(lambda each: "{" not in each))
+def test_a_pattern_without_parameters_is_its_own_path(pattern):
+    router = Router()
+    router.get(pattern, handler("x"))
+    assert router.find("GET", pattern)[0] == 200
+
+
+class Plugin:
+    def __init__(self):
+        self.started = False
+
+    def init(self):
+        self.started = True
+        return {"any": "config"}
+
+    def register_routes(self, router):
+        assert self.started
+        router.get("/text", lambda request: "héllo")
+        router.get("/bytes", lambda request: b"raw")
+        router.get("/json", lambda request: {"query": request.query, "x": request.headers.get("x")})
+        router.get("/none", lambda request: None)
+        router.get("/status", lambda request: (418, "teapot", {"X-Pot": "yes"}))
+        router.get("/gone", lambda request: (410, None))
+        router.get("/broken", lambda request: 1 / 0)
+        router.get("/strange", lambda request: object())
+        router.get("/hello/{name}", lambda request: request.params["name"])
+
+        @router.post("/echo")
+        async def echo(request):
+            return request.json()
+
+
+ANSWERS = [
+    ("GET", b"/text", 200, b"text/html; charset=utf-8", "héllo".encode()),
+    ("GET", b"/bytes", 200, b"application/octet-stream", b"raw"),
+    ("GET", b"/json?a=1&a=2", 200, b"application/json", {"query": {"a": ["1", "2"]}, "x": "y"}),
+    ("GET", b"/none", 204, b"", b""),
+    ("GET", b"/status", 418, b"text/html; charset=utf-8", b"teapot"),
+    ("GET", b"/gone", 410, b"", b""),
+    ("GET", b"/broken", 500, b"text/plain; charset=utf-8", b"Internal Server Error"),
+    ("GET", b"/strange", 500, b"text/plain; charset=utf-8", b"Internal Server Error"),
+    ("GET", b"/hello/w%C3%B6rld", 200, b"text/html; charset=utf-8", "wörld".encode()),
+    ("GET", b"/nowhere", 404, b"text/html; charset=utf-8", b"Not Found"),
+    ("GET", b"/echo", 405, b"text/html; charset=utf-8", b"Method Not Allowed"),
+    ("POST", b"/echo", 200, b"application/json", {"sent": [1, 2]}),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "status", "content_type", "body"), ANSWERS)
+def test_answers(run, site, method, target, status, content_type, body):
+    async def main():
+        async with site(application(Plugin(), 2)) as its:
+            client = its.request(target, method=method, body=b'{"sent": [1, 2]}', headers=[(b"x", b"y")])
+            found, head, sent = await client.over()
+            assert found == status
+            assert content_type in head
+            assert (json.loads(sent) if isinstance(body, dict) else sent) == body
+
+    run(main())
+
+
+def test_a_handler_never_sees_half_a_body(run, site):
+    seen = []
+
+    class Store:
+        def init(self): ...
+
+        def register_routes(self, router):
+            router.post("/", seen.append)
+
+    async def main():
+        async with site(application(Store(), 1)) as its:
+            client = its.request(method="POST", body=None)
+            client.call.send(b"half")
+            left = its.request(target=b"/nowhere")
+            await left.over()
+            client.call.cancel()
+            await its.request(target=b"/nowhere").over()
+
+    run(main())
+    assert seen == []
+
+
+def test_a_websocket_is_refused(run, site):
+    async def main():
+        async with site(application(Plugin(), 1)) as its:
+            client = its.websocket()
+            await client.over()
+            assert client.items == [["deny", 403, b"", b""]]
+
+    run(main())
+
+
+def test_init_is_needed_and_may_refuse():
+    class Refusing(Plugin):
+        def init(self):
+            raise ValueError("not today")
+
+    class Without:
+        def register_routes(self, router): ...
+
+    with pytest.raises(ValueError, match="not today"):
+        application(Refusing(), 1)
+    with pytest.raises(StartFailed, match=r"no init\(\)"):
+        application(Without(), 1)
