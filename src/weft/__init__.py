@@ -16,7 +16,7 @@ _HOMES = {
     "PluginError": "weft.errors",
     "DeadlineExceeded": "weft.errors",
 }
-__all__ = ["DeadlineExceeded", "Engine", "Plugin", "PluginError", "WeftError", "__version__"]  # noqa: F822 (lazy)
+__all__ = ["DeadlineExceeded", "Engine", "Plugin", "PluginError", "WeftError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

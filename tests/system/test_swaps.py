@@ -193,6 +193,37 @@ def test_ten_swaps_lose_nothing(run, site):
     run(main())
 
 
+def test_restarts_and_roll_backs_of_two_instances_lose_nothing(run, site):
+    async def main():
+        async with site.deployed(SHOP % 1, instances=2) as name:
+            load = Load(site, name)
+            async with load.running():
+                load.highest = 2
+                assert (await site.deploy(name, SHOP % 2, instances=2)).status_code == 200
+                assert (await site.manage("POST", f"/{name}/restart")).status_code == 200
+                assert (await site.ask(name)).body == b"2"
+                assert (await site.manage("POST", f"/{name}/rollback", json={"release": 1})).status_code == 200
+                assert (await site.ask(name)).body == b"1"
+
+    run(main())
+
+
+def test_two_deploys_at_once_are_told_apart(run, site):
+    async def main():
+        async with site.deployed(SHOP % 1) as name:
+            load = Load(site, name)
+            async with load.running():
+                load.highest = 5
+                answers = await asyncio.gather(*(site.deploy(name, SHOP % version) for version in range(2, 6)))
+            assert {answer.status_code for answer in answers} <= {200, 409}
+            serving = max(answer.json()["release"] for answer in answers if answer.status_code == 200)
+            assert (await site.status(name))["release"] == serving
+            refused = [answer.json()["error"] for answer in answers if answer.status_code == 409]
+            assert [error for error in refused if name not in error["message"]] == []
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("fails", "words"),
     [

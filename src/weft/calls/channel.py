@@ -67,7 +67,7 @@ class Channel(Protocol):
         """No further call can be opened."""
 
     def open(self, method: str, args: Sequence[Any], receiver: Receiver, *, streaming: bool = False) -> Call:
-        """Begin a call. ``streaming``: the caller will send items and then ``end()``. Raises Unavailable when closed."""
+        """Begin a call. ``streaming``: the caller will send items then ``end()``. Raises Unavailable when closed."""
 
     async def call(self, method: str, args: Sequence[Any] = (), *, timeout: Optional[float] = None) -> Any:
         """One plain call. Raises what ``on_error`` would be given; DeadlineExceeded after ``timeout`` seconds."""

@@ -16,7 +16,7 @@ class Once:
     def __init__(self) -> None:
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    def on_item(self, item: Any, size: int) -> None:
+    def on_item(self, item: Any, size: int) -> None:  # noqa: ARG002 (the interface's)
         """A plain call has no items."""
         self.on_error(ProtocolError(f"sent an item of {size} bytes where one result was expected"))
 

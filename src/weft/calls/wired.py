@@ -177,9 +177,7 @@ class WiredChannel:
         try:
             return await asyncio.wait_for(once.answer, timeout)
         except asyncio.TimeoutError:
-            raise DeadlineExceeded(
-                f"{self._faults.who} did not answer {method} within {timeout:g} s"
-            ) from None
+            raise DeadlineExceeded(f"{self._faults.who} did not answer {method} within {timeout:g} s") from None
         finally:
             call.cancel()
 

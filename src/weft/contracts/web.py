@@ -1,4 +1,4 @@
-"""The built-in contract ``web``: HTTP requests and websockets to an ASGI or WSGI application.
+r"""The built-in contract ``web``: HTTP requests and websockets to an ASGI or WSGI application.
 
 Method ``web.request``, arguments in this order:
 
@@ -14,7 +14,7 @@ Method ``web.request``, arguments in this order:
 =================  =========================================================================================
 
 The answer is either one result ``[status, head, body]``, or an item ``[status, head]``, then items of body bytes, and
-the result None. ``head`` is the header block as bytes, one ``name: value\\r\\n`` after the other, unvalidated: whoever
+the result None. ``head`` is the header block as bytes, one ``name: value\r\n`` after the other, unvalidated: whoever
 writes it to a client checks it first. For a request with ``expect: 100-continue`` the callee grants 1 byte when the
 application first asks for the body, and nothing before: that is when ``100 Continue`` goes out.
 

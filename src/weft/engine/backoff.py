@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-FIRST, MOST, TRIES, STABLE = 1.0, 60.0, 5, 60.0
-"""Seconds before the second try, the longest wait, tries before giving up, seconds after which an instance counts as well."""
+FIRST, MOST = 1.0, 60.0
+"""Seconds before the second try, and the longest wait."""
+TRIES = 5
+"""Losses in a row after which it is given up."""
+STABLE = 60.0
+"""Seconds that an instance has to live for its loss to be the first again."""
 
 
 class Backoff:

@@ -55,7 +55,10 @@ class Member:
 
 
 class Crew:
-    """All instances of one release. ``changed(crew)`` is told when ``live`` has changed; ``report(kind, message)`` of events."""
+    """All instances of one release.
+
+    ``changed(crew)`` is told when ``live`` has changed, ``report(kind, message)`` of what happens.
+    """
 
     facts: Facts
     """What the instances say of themselves: they are of one release and say the same. Known once started."""
@@ -124,7 +127,10 @@ class Crew:
         await self._stop(members)
 
     async def _drain(self, members: tuple[Member, ...]) -> None:
-        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._drained(members)), asyncio.create_task(self._cut.wait())]
+        waits: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._drained(members)),
+            asyncio.create_task(self._cut.wait()),
+        ]
         try:
             limit = self.release.manifest.limits.drain
             await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)

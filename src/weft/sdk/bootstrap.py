@@ -6,10 +6,17 @@ Only the one name ``weft`` is lent, by a finder, and nothing else that lies besi
 everything of the plugin's own.
 """
 
+from __future__ import annotations
+
 import sys
 
+TYPE_CHECKING = False  # typing is not imported for this: the plugin may never need it
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
-def lend(folder):  # type: ignore[no-untyped-def] # run before anything can be imported, typing included
+
+def lend(folder: str) -> None:
     """Make ``import weft`` find the package in ``folder``."""
     from importlib.machinery import PathFinder
 
@@ -17,7 +24,7 @@ def lend(folder):  # type: ignore[no-untyped-def] # run before anything can be i
         """A finder for the one name ``weft``; its submodules are found through the package."""
 
         @staticmethod
-        def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]
+        def find_spec(name: str, _path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
             return PathFinder.find_spec(name, [folder], target) if name == "weft" else None
 
     sys.meta_path.insert(0, LentWeft)
@@ -25,7 +32,7 @@ def lend(folder):  # type: ignore[no-untyped-def] # run before anything can be i
 
 if __name__ == "__main__":
     fd, weft_folder = int(sys.argv[1]), sys.argv[2]
-    lend(weft_folder)  # type: ignore[no-untyped-call]
+    lend(weft_folder)
     sys.path += sys.argv[3:]
     del sys.argv[1:]
     from weft.sdk.process import main

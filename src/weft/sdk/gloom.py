@@ -26,7 +26,7 @@ _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
 class Request:
-    """What a handler gets: ``method``, ``path``, ``params``, ``query`` (name to list), ``headers``, ``body``, ``scope``."""
+    """What a handler gets; ``query`` maps a name to its values, ``params`` are those of the route's pattern."""
 
     def __init__(self, scope: Dict[str, Any], params: Dict[str, str], body: bytes) -> None:
         self.scope = scope
@@ -45,7 +45,7 @@ class Request:
 
 
 class Router:
-    """What ``register_routes`` gets: ``route(method, pattern, handler)`` and ``get``, ``post`` … with ``(pattern, handler)``."""
+    """What ``register_routes`` gets: ``get(pattern, handler)``, ``post`` … and ``route(method, pattern, handler)``."""
 
     def __init__(self) -> None:
         self._routes: List[Tuple[str, "re.Pattern[str]", Handler]] = []

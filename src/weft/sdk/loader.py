@@ -50,7 +50,9 @@ def _only_module(folder: str) -> str:
         if len(names) == 1:
             return names[0]
         if names:
-            raise StartFailed(f"several modules could be the entry ({', '.join(names)}): name one with entry = \"MODULE\"")
+            raise StartFailed(
+                f'several modules could be the entry ({", ".join(names)}): name one with entry = "MODULE"'
+            )
     raise StartFailed(f"no Python module in {folder}: expected one .py file or package")
 
 

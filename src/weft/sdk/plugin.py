@@ -9,12 +9,15 @@ from weft.calls.channel import Methods
 from weft.errors import StartFailed
 from weft.sdk import web
 from weft.sdk.asgi import AsgiProvider
-from weft.sdk.plugin_context import Context, enter
 from weft.sdk.loader import load_entry
+from weft.sdk.plugin_context import Context, enter
 
 
 class HostedPlugin:
-    """One plugin. ``settings`` come from the host: name, version, folder, entry, provides, config, data_dir, threads."""
+    """One plugin.
+
+    ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads``.
+    """
 
     def __init__(self, settings: Dict[str, Any]) -> None:
         self._settings = settings
@@ -23,7 +26,10 @@ class HostedPlugin:
         self.methods: Methods = {}
 
     async def start(self) -> Dict[str, Any]:
-        """Import and start it. Returns ``entry``, ``provides`` (list of name@major), ``kind``, ``name`` (its own, or '')."""
+        """Import and start it.
+
+        Returns ``entry``, ``provides`` (list of name@major), ``kind``, and ``name`` (what its ``name()`` says, or '').
+        """
         enter(self._context)
         entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"])
         kind = web.kind_of(entry)
@@ -57,4 +63,3 @@ def _shape(entry: Any) -> str:
     if inspect.isclass(entry):
         return f"the class {entry.__qualname__}"
     return f"a {type(entry).__qualname__}"
-

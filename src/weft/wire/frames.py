@@ -76,7 +76,9 @@ class FrameReader:
         while end - position >= 9:
             length, kind, call_id = unpack(buffer, position)
             if length > MAX_PAYLOAD or kind > PONG:
-                raise FrameError(f"a frame of kind {kind} with {length} bytes (at most kind {PONG}, {MAX_PAYLOAD} bytes)")
+                raise FrameError(
+                    f"a frame of kind {kind} with {length} bytes (at most kind {PONG}, {MAX_PAYLOAD} bytes)"
+                )
             stop = position + 9 + length
             if stop > end:
                 break

@@ -23,12 +23,8 @@ def encode(value: Any) -> bytes:
 def _encode(value: Any, parts: List[bytes], depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    if value is None or value is True or value is False:
-        parts.append({None: b"\xc0", False: b"\xc2", True: b"\xc3"}[value])
-    elif isinstance(value, int):
-        parts.append(_encode_int(int(value)))
-    elif isinstance(value, float):
-        parts.append(b"\xcb" + _FLOAT.pack(value))
+    if value is None or isinstance(value, (int, float)):
+        parts.append(_encode_number(value))
     elif isinstance(value, str):
         data = value.encode()
         parts += (_head(len(data), 0xA0, 31, (0xD9, 0xDA, 0xDB)), data)
@@ -46,6 +42,12 @@ def _encode(value: Any, parts: List[bytes], depth: int) -> None:
             _encode(item, parts, depth + 1)
     else:
         raise TypeError(f"a {type(value).__name__} has no form in msgpack")
+
+
+def _encode_number(value: Any) -> bytes:
+    if value is None or isinstance(value, bool):
+        return {None: b"\xc0", False: b"\xc2", True: b"\xc3"}[value]
+    return _encode_int(int(value)) if isinstance(value, int) else b"\xcb" + _FLOAT.pack(value)
 
 
 def _head(size: int, fix: int, fix_most: int, codes: Tuple[Any, int, int]) -> bytes:

@@ -62,9 +62,7 @@ class ProcessInstance:
         self._stopping = asyncio.Lock()
         self._fault: Exception | None = None
         self.ready = False
-        self.channel = WiredChannel(
-            {}, self._faults, first_id=1, on_fault=self._report, on_lost=self._on_lost
-        )
+        self.channel = WiredChannel({}, self._faults, first_id=1, on_fault=self._report, on_lost=self._on_lost)
 
     async def launch(self, output: Output) -> None:
         """Start the process and the plugin in it. Raises StartFailed."""
@@ -128,9 +126,7 @@ class ProcessInstance:
         return code
 
     def _refused(self, error: PluginError) -> StartFailed:
-        return StartFailed(
-            error.message, type_name=error.type_name, traceback=error.traceback, **self._faults.plugin
-        )
+        return StartFailed(error.message, type_name=error.type_name, traceback=error.traceback, **self._faults.plugin)
 
     def start_failed(self, message: str) -> StartFailed:
         """The error of a start that came to nothing, with what the process wrote."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def process_usage(pid: int) -> dict[str, float]:
-    """``memory``: resident bytes; ``cpu``: seconds so far. Empty when the process is gone or the machine does not tell."""
+    """``memory``: resident bytes; ``cpu``: seconds so far. Empty when the process is gone, or nobody tells."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

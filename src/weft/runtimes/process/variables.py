@@ -20,7 +20,7 @@ _FOLDERS = {
 def process_variables(
     host: Mapping[str, str], data_dir: Path, passed: tuple[str, ...], own: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables of a process whose data folder is ``data_dir``: ``passed`` of the host's, then the deployment's own."""
+    """The variables of a process with that data folder: ``passed`` of the host's, then the deployment's own."""
     variables = {name: host[name] for name in (*_INHERITED, *passed) if name in host}
     variables.update({name: str(data_dir / folder) for name, folder in _FOLDERS.items()})
     variables.update(own)
