@@ -256,9 +256,11 @@ class WiredChannel:
 
     def finish(self, call_id: int, kind: int, value: Any) -> None:
         """Answer a call of the other side, once. A value that cannot be sent raises, and the call waits on."""
-        if call_id in self._serving:
+        reply = self._serving.get(call_id)
+        if reply is not None:
             self.connection.send(kind, call_id, value)
             del self._serving[call_id]
+            reply.party = None  # the consumer holds the reply: together they would wait for the garbage collector
 
     # What arrives.
 
@@ -284,7 +286,9 @@ class WiredChannel:
             reply.error(Unavailable(f"there is no method {value[0]!r} here"))
             return
         try:
-            reply.party = serve(WiredRequest(*value), reply)
+            consumer = serve(WiredRequest(*value), reply)
+            if call_id in self._serving:
+                reply.party = consumer
         except Exception as error:
             reply.error(error)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
 import socket
@@ -21,6 +23,7 @@ HELLO_TIMEOUT = 30.0
 
 def main(descriptor: int) -> None:
     """Serve the host on that socket until it says stop, or is gone."""
+    _close_all_but(descriptor)
     wire = socket.socket(fileno=descriptor)
     guard.watch(wire)
     os.set_inheritable(descriptor, False)
@@ -30,6 +33,14 @@ def main(descriptor: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads that the plugin left behind do not hold up the end
+
+
+def _close_all_but(wire: int) -> None:
+    """Close what the host's event loop let this process inherit: uvloop closes nothing that is inheritable."""
+    for descriptor in map(int, os.listdir("/dev/fd")):
+        if descriptor > 2 and descriptor != wire:
+            with contextlib.suppress(OSError):  # the listing's own is closed already
+                os.close(descriptor)
 
 
 def _run(coroutine: Any) -> None:
@@ -78,6 +89,8 @@ class Process:
         self._plugin = HostedPlugin(settings)
         facts = await self._plugin.start()
         self._methods.update(self._plugin.methods)
+        gc.collect()
+        gc.freeze()  # what a start leaves is there to stay: no later collection need look at it
         return facts
 
     async def _stop(self) -> None:
