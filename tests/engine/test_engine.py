@@ -60,11 +60,12 @@ def test_calls_in_flight_finish_on_the_old_release(run, engine, release, get, ev
     async def main():
         async with engine() as its:
             plugin = await its.run(release())
-            slow = asyncio.create_task(get(plugin, b"/slow?0.4"))
+            slow = asyncio.create_task(get(plugin, b"/gate"))
             await eventually(lambda: plugin.stats()["in_flight"])
             await its.run(release(number=2))
             assert (await get(plugin))[0] == "2"
             assert [(each.state, each.release) for each in plugin.draining] == [("draining", 1)]
+            (plugin.release.data_dir / "open").touch()
             assert (await slow)[0] == "1"
             await eventually(lambda: not plugin.draining)
 

@@ -1,17 +1,16 @@
-"""Answers with its process id and its release; /slow?SECONDS takes its time, /stream sends items until it is told to stop."""
+"""Answers with its release and process id: /slow?SECONDS in so long, /gate once its data folder holds ``open``."""
 
 import asyncio
 import os
+from pathlib import Path
 
 
 async def app(scope, receive, send):
     assert scope["type"] in ("http", "websocket")
     if scope["path"] == "/slow":
         await asyncio.sleep(float(scope["query_string"]))
+    while scope["path"] == "/gate" and not Path(os.environ["WEFT_DATA_DIR"], "open").exists():
+        await asyncio.sleep(0.01)
     body = f"{os.environ.get('RELEASE', '')} {os.getpid()}".encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-    if scope["path"] == "/stream":
-        while (await receive())["type"] != "http.disconnect":
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-        return
     await send({"type": "http.response.body", "body": body})

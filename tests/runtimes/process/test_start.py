@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 
 import pytest
+import uvloop
 
 from weft.errors import StartFailed
 from weft.runtimes.process.runtime import ProcessRuntime
@@ -110,7 +110,8 @@ def test_output_carries_level_stream_and_time(run, started):
     run(main())
 
 
-def test_a_process_gets_few_variables_and_its_own_folders(run, started, get, tmp_path, monkeypatch):
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_process_gets_few_variables_and_its_own_folders(loop, started, get, tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
     monkeypatch.setenv("PASSED", "y")
     folder = tmp_path / "plugin"
@@ -119,8 +120,9 @@ def test_a_process_gets_few_variables_and_its_own_folders(run, started, get, tmp
         "import json, os, sys\n"
         "async def app(scope, receive, send):\n"
         "    assert scope['type'] == 'http'\n"
-        "    fds = [int(n) for n in os.listdir('/proc/self/fd')] if sys.platform == 'linux' else []\n"
-        "    body = json.dumps([dict(os.environ), os.getcwd(), fds]).encode()\n"
+        "    fds = range(200) if sys.platform == 'linux' else []\n"
+        "    links = [os.readlink(f'/proc/self/fd/{n}') for n in fds if os.path.lexists(f'/proc/self/fd/{n}')]\n"
+        "    body = json.dumps([dict(os.environ), os.getcwd(), links]).encode()\n"
         "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
         "    await send({'type': 'http.response.body', 'body': body})\n"
     )
@@ -128,17 +130,19 @@ def test_a_process_gets_few_variables_and_its_own_folders(run, started, get, tmp
     async def main():
         import json
 
-        inherited = os.open(os.devnull, os.O_RDONLY)
+        secret = tmp_path / "of-the-host"
+        inherited = os.open(secret, os.O_CREAT | os.O_RDONLY)
         os.set_inheritable(inherited, True)
         try:
             async with started("shows", folder=folder, passed=("PASSED",), variables={"OWN": "z"}) as (instance, _):
-                variables, cwd, descriptors = json.loads((await get(instance))[1])
+                variables, cwd, files = json.loads((await get(instance))[1])
         finally:
             os.close(inherited)
         assert "SECRET_OF_THE_HOST" not in variables
         assert (variables["PASSED"], variables["OWN"]) == ("y", "z")
         assert variables["HOME"] == variables["WEFT_DATA_DIR"] == str(tmp_path / "data" / "shows")
         assert cwd == str(folder)
-        assert inherited not in descriptors or sys.platform != "linux"
+        assert str(secret) not in files
 
-    run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
