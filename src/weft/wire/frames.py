@@ -61,15 +61,22 @@ def next_id(call_id: int) -> int:
 class FrameReader:
     """Cuts a byte stream into frames and hands each to ``deliver(kind, call_id, payload)``, in order."""
 
-    __slots__ = ("_deliver", "_rest")
+    __slots__ = ("_deliver", "_needed", "_rest")
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
-        self._rest = b""
+        self._rest = bytearray()
+        self._needed = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises FrameError on a frame that cannot be: too long, or of an unknown kind."""
-        buffer = self._rest + data if self._rest else data
+        buffer = data
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._needed:  # a frame that trickles in is not copied at every piece
+                return
+            buffer = bytes(self._rest)
+            self._rest = bytearray()
         end = len(buffer)
         position = 0
         unpack, deliver = HEADER.unpack_from, self._deliver
@@ -81,7 +88,11 @@ class FrameReader:
                 )
             stop = position + 9 + length
             if stop > end:
+                self._needed = stop - position
                 break
             deliver(kind, call_id, buffer[position + 9 : stop])
             position = stop
-        self._rest = buffer[position:]
+        else:
+            self._needed = 9
+        if position < end:
+            self._rest += buffer[position:]
