@@ -11,7 +11,7 @@ from weft.calls.channel import Consumer, Methods, Reply, Request
 from weft.contracts.web import REQUEST, WEBSOCKET
 from weft.sdk.lifespan import Lifespan
 from weft.sdk.request import RequestCycle
-from weft.sdk.scope import Message
+from weft.sdk.scope import ClientLeft, Message
 
 Application = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
@@ -65,6 +65,8 @@ class AsgiProvider:
     async def _run(self, cycle: Any) -> None:
         try:
             await self._application(cycle.scope, cycle.receive, cycle.send)
+        except ClientLeft:
+            cycle.returned()
         except Exception:
             logger.exception("the application raised while it served %s", cycle.scope["path"])
             cycle.failed()

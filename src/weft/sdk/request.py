@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional, Sequence
 
 from weft.calls.channel import Reply
 from weft.contracts.web import CHUNK
-from weft.sdk.scope import Message, Waiters, build_scope, format_head
+from weft.sdk.scope import ClientLeft, Message, Waiters, build_scope, format_head
 
 logger = logging.getLogger("weft.web")
 
@@ -81,8 +81,10 @@ class RequestCycle:
             raise RuntimeError(f"ASGI: expected {expected}, found {kind}")
 
     async def _stream(self, body: bytes, more: bool) -> None:
-        if self._complete or self._disconnected:
+        if self._complete:
             return
+        if self._disconnected:
+            raise ClientLeft("the client left")
         if not self._streaming:
             self._credit = self._reply.send((self._status, self._head))
             self._streaming = True

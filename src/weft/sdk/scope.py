@@ -7,7 +7,15 @@ from typing import Any, Dict, List, MutableMapping, Optional
 
 Message = MutableMapping[str, Any]
 
-ASGI = {"version": "3.0", "spec_version": "2.4"}
+_ASGI = {
+    "http": {"version": "3.0", "spec_version": "2.3"},
+    "websocket": {"version": "3.0", "spec_version": "2.4"},
+}
+"""From 2.4 on Starlette notices only by its next ``send`` that the client of a stream left; before, at once."""
+
+
+class ClientLeft(OSError):  # noqa: N818 - what happened, not what is wrong
+    """What ``send`` raises once nobody is there to receive: a loop that only sends would never end."""
 
 
 def build_scope(
@@ -24,7 +32,7 @@ def build_scope(
     path, _, query = target.partition(b"?")
     return {
         "type": kind,
-        "asgi": ASGI,
+        "asgi": _ASGI[kind],
         "http_version": http_version,
         "server": server and tuple(server),
         "client": client and tuple(client),

@@ -8,7 +8,7 @@ from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple, Union
 
 from weft.calls.channel import Reply
 from weft.contracts.web import CHUNK
-from weft.sdk.scope import Message, Waiters, build_scope, format_head
+from weft.sdk.scope import ClientLeft, Message, Waiters, build_scope, format_head
 
 _LEFT = 1006
 """Close code for a client that is gone without saying so (RFC 6455 section 7.1.5)."""
@@ -61,6 +61,8 @@ class WebsocketCycle:
     async def send(self, message: Message) -> None:
         """ASGI ``send``. Waits while the client takes nothing."""
         kind = message["type"]
+        if self._disconnect is not None and kind == "websocket.send" and not self._closed:
+            raise ClientLeft("the client left")
         if self._closed or self._disconnect is not None:
             return
         if kind == "websocket.send" and self._accepted:
