@@ -180,3 +180,17 @@ def site(shared_weft_server, tmp_path_factory, request):
 def plugin_file():
     """``plugin_file(name)``: one of tests/plugins."""
     return lambda name: PLUGINS / f"{name}.py"
+
+
+@pytest.fixture
+def visit():
+    """``visit(server)``: the Site of another running server."""
+    sites = []
+
+    def make(server):
+        sites.append(Site(server))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()

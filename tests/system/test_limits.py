@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
+import signal
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import h11
 import pytest
+from websockets.asyncio.client import connect
 
 SETTINGS = "[http]\nmax_in_flight = 5\n"
 MEBIBYTE = 1024 * 1024
@@ -47,6 +51,32 @@ async def app(scope, receive, send):
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": repr(left if path == "/left" else os.getpid()).encode()})
+"""
+DEAF = """
+import asyncio
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        if scope["path"] == "/talk":
+            while True:
+                await send({"type": "websocket.send", "bytes": b"x" * 65536})
+    assert scope["type"] in ("http", "websocket")
+    await asyncio.sleep(3600)
+"""
+TALKS = """
+async def app(scope, receive, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "text": "and another thing"})
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while scope["path"] == "/":
+        await send({"type": "http.response.body", "body": b"and another thing", "more_body": True})
+    await send({"type": "http.response.body", "body": b"fine"})
 """
 WSGI = """
 import hashlib
@@ -119,6 +149,55 @@ def test_a_slow_reader_of_much_costs_little_memory(run, site):
     run(main())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.parametrize("kind", ["upload", "messages to it", "messages from it"])
+def test_an_application_or_client_that_takes_nothing_costs_little_memory(run, site, kind):
+    async def fill(send):
+        """Send until nothing more is taken."""
+        for number in range(100 * 16):
+            try:
+                async with asyncio.timeout(1):
+                    await send(b"x" * 65536)
+            except TimeoutError:
+                return number
+        return pytest.fail("100 MiB were taken")
+
+    async def upload(name):
+        async with site.connect(name) as client:
+            await client.begin("POST", "/", [("Transfer-Encoding", "chunked")])
+            await fill(lambda piece: client.send(h11.Data(data=piece)))
+            yield
+
+    async def talk(name, target):
+        options = {"compression": None, "proxy": None, "max_queue": 1}
+        async with connect(f"ws://{name}.localhost{target}", host="127.0.0.1", port=site.port, **options) as client:
+            try:
+                if target == "/":
+                    await fill(client.send)
+                else:
+                    await asyncio.sleep(1)
+                yield
+            finally:
+                client.transport.abort()  # it could not say goodbye through full buffers
+
+    async def main():
+        async with site.deployed(DEAF, drain=0.1) as name:
+            (instance,) = (await site.status(name))["instances"]
+            pids = (site.server.process.pid, instance["pid"])
+            before = [resident(pid) for pid in pids]
+            clients = {
+                "upload": upload(name),
+                "messages to it": talk(name, "/"),
+                "messages from it": talk(name, "/talk"),
+            }
+            async with aclosing(clients[kind]) as client:
+                await anext(client)
+                grown = [resident(pid) - size for pid, size in zip(pids, before, strict=True)]
+                assert max(grown) < 16 * MEBIBYTE, grown
+
+    run(main())
+
+
 def test_past_the_most_in_flight_requests_are_refused(run, site):
     async def main():
         async with site.deployed(GATE) as name, site.beside_healthy():
@@ -183,6 +262,22 @@ def test_a_client_that_leaves_reaches_the_application(run, site):
     run(main())
 
 
+def test_an_application_that_only_talks_is_told_that_its_client_left(run, site):
+    async def main():
+        async with site.deployed(TALKS, call=5) as name:
+            async with site.connect(name) as client:
+                await begin(client, "/")
+                assert (await client.next()).status_code == 200
+            async with connect(f"ws://{name}.localhost/", host="127.0.0.1", port=site.port, proxy=None) as client:
+                assert await client.recv() == "and another thing"
+                client.transport.abort()
+            for _ in range(3):
+                assert (await site.ask(name, "/fine")).body == b"fine"
+            assert (await site.status(name))["stats"]["in_flight"] == 0
+
+    run(main())
+
+
 def test_a_wsgi_application(run, site):
     async def main():
         async with site.deployed(WSGI) as name:
@@ -209,6 +304,49 @@ def test_lifespan_runs_once_per_instance_and_ends_with_it(run, site):
             assert diary(name) == ["startup", "shutdown"]
             assert (await site.manage("POST", f"/{name}/enable")).status_code == 200
             assert diary(name) == ["startup", "shutdown", "startup"]
+
+    run(main())
+
+
+def test_requests_under_way_are_finished_when_the_server_stops(run, weft_server, visit, tmp_path):
+    (tmp_path / "gate.py").write_text(GATE)
+    server = weft_server(tmp_path / "gate.py")
+    site = visit(server)
+
+    async def main():
+        async with site.connect("gate") as kept:
+            assert (await kept.ask()).status == 200
+            waiting = [asyncio.create_task(site.ask("gate", "/wait")) for _ in range(5)]
+            async with asyncio.timeout(10):
+                while (await site.status("gate"))["stats"]["in_flight"] < 5:
+                    await asyncio.sleep(0.01)
+            stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+            async with asyncio.timeout(10):
+                while "stopping" not in server.text:
+                    await asyncio.sleep(0.01)
+            last = await kept.ask()
+            assert (last.status, last.headers["connection"]) == (200, "close")
+            (server.state / "data" / "gate" / "open").touch()
+            assert [((await each).status, (await each).whole) for each in waiting] == [(200, True)] * 5
+            await stopping
+
+    run(main())
+
+
+def test_the_other_instance_answers_when_one_is_lost(run, site):
+    async def main():
+        async with site.deployed(GATE, instances=2) as name, site.connect(name) as kept:
+            pids = [each["pid"] for each in (await site.status(name))["instances"]]
+            os.kill(pids[0], signal.SIGKILL)
+            async with asyncio.timeout(10):
+                while (await kept.ask()).body != str(pids[1]).encode():
+                    await asyncio.sleep(0.01)
+                while (
+                    len((await site.status(name))["instances"]) < 2 or (await site.status(name))["state"] != "running"
+                ):
+                    assert (await kept.ask()).status == 200
+                    await asyncio.sleep(0.01)
+            assert (await site.status(name))["stats"]["restarts"] == 1
 
     run(main())
 
