@@ -1,4 +1,4 @@
-"""A connection: frames over one stream socket, written together once per turn of the event loop."""
+"""A connection: frames over one stream socket, a few in each write."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from weft.wire.frames import FrameError, FrameReader, pack_header
 
 _UNCOPIED = 8 * 1024
 """Bytes values from this size on are written as they are, not copied into a payload first."""
+_TOGETHER = 8
+"""Pieces (two a frame) that are gathered for one write: the other side works on them while the next ones are made."""
 _HIGH_WATER = 1024 * 1024
 """Bytes written but not yet taken by the other side, from which on the connection is congested."""
 
@@ -36,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._out: List[bytes] = []
         self._large = False
+        self._gathering = False
         self._fault: Optional[Exception] = None
 
     def send(self, kind: int, call_id: int, value: Any) -> int:
@@ -45,20 +48,33 @@ class Connection(asyncio.Protocol):
         payload = encode(value)
         size = len(payload)
         header = pack_header(kind, call_id, size)
-        if not self._out and self._loop is not None:
-            self._loop.call_soon(self._flush)
         self._out += (header, payload)
+        if not self._gathering:
+            self._gather()
+        elif len(self._out) >= _TOGETHER:
+            self._flush()
         return size
 
     def _send_bytes(self, kind: int, call_id: int, value: bytes) -> int:
         head = bytes_head(len(value))
         size = len(head) + len(value)
         header = pack_header(kind, call_id, size)
-        if not self._out and self._loop is not None:
-            self._loop.call_soon(self._flush)
         self._out += (header + head, value)
         self._large = True
+        if not self._gathering:
+            self._gather()
         return size
+
+    def _gather(self) -> None:
+        """Write a turn's first frame at once, since the other side may be waiting for it; the next ones together."""
+        if self._loop is not None:
+            self._gathering = True
+            self._loop.call_soon(self._end_turn)
+            self._flush()
+
+    def _end_turn(self) -> None:
+        self._gathering = False
+        self._flush()
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -88,7 +104,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if self._out:
-            self._loop.call_soon(self._flush)
+            self._gather()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
