@@ -80,12 +80,15 @@ async def app(scope, receive, send):
 """
 WSGI = """
 import hashlib
+import itertools
 
 
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     if environ["PATH_INFO"] == "/stream":
         return (b"part %d " % number for number in range(100))
+    if environ["PATH_INFO"] == "/endless":
+        return itertools.repeat(b"x" * 1000)
     digest = hashlib.sha256()
     while piece := environ["wsgi.input"].read(8192):
         digest.update(piece)
@@ -288,6 +291,18 @@ def test_a_wsgi_application(run, site):
             assert (streamed.body, streamed.whole) == (b"".join(b"part %d " % number for number in range(100)), True)
             answers = await asyncio.gather(*(site.ask(name, f"/?{number}") for number in range(5)))
             assert [each.body.decode().split()[1] for each in answers] == [str(number) for number in range(5)]
+
+    run(main())
+
+
+def test_a_wsgi_thread_is_set_free_when_its_client_leaves(run, site):
+    async def main():
+        async with site.deployed(WSGI, threads=2, call=10, drain=1) as name:
+            for _ in range(3):
+                async with site.connect(name) as client:
+                    await begin(client, "/endless")
+                    assert (await client.next()).status_code == 200
+            assert (await site.ask(name)).status == 200
 
     run(main())
 

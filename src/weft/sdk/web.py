@@ -48,22 +48,12 @@ def provide(entry: Any, kind: str, threads: int) -> AsgiProvider:
 
 
 def _wsgi(entry: Any, threads: int) -> Any:
+    from weft.sdk.wsgi import adapt
+
     try:
-        from a2wsgi import WSGIMiddleware
+        return adapt(entry, threads)
     except ImportError:
         raise StartFailed(
             "a WSGI application needs the adapter a2wsgi, and this interpreter's helpers could not be made: "
             "add a2wsgi to the plugin's own packages, or see `weft doctor`"
         ) from None
-    adapted = WSGIMiddleware(entry, workers=threads)
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        # The adapter answers anything but HTTP with an error of its own; a websocket is simply not there.
-        if scope["type"] == "http":
-            await adapted(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
-        else:
-            raise RuntimeError("WSGI has no lifespan")
-
-    return application
