@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 from weft.calls.channel import Methods, Receiver
 from weft.calls.credit import Credit
 from weft.calls.faults import Faults
+from weft.calls.hands import Hand, WiredCall, WiredReply
 from weft.calls.once import Once
 from weft.errors import DeadlineExceeded, InstanceLost, ProtocolError, Unavailable, WeftError
 from weft.wire import frames
@@ -31,73 +32,6 @@ class WiredRequest:
         self.streaming = streaming
         self.timeout = timeout
         self.trace = trace
-
-
-class _Hand:
-    """What both hands of a call share: its id, whom its items are for, and their credit."""
-
-    __slots__ = ("_channel", "_credit", "_id", "party")
-
-    def __init__(self, channel: WiredChannel, call_id: int, party: Any) -> None:
-        self._channel = channel
-        self._id = call_id
-        self._credit: Optional[Credit] = None
-        self.party = party
-
-    @property
-    def credit(self) -> Credit:
-        """Made on first use: most calls carry no items."""
-        if self._credit is None:
-            self._credit = Credit()
-        return self._credit
-
-
-class WiredCall(_Hand):
-    """See channel.Call. Its ``party`` is the caller's Receiver."""
-
-    __slots__ = ()
-
-    def send(self, item: Any) -> bool:
-        """See channel.Call."""
-        return self._channel.send_item(self._id, item, self.credit)
-
-    def end(self) -> None:
-        """See channel.Call."""
-        self._channel.connection.send(frames.END, self._id, None)
-
-    def grant(self, size: int) -> None:
-        """See channel.Call."""
-        report = self.credit.consume(size)
-        if report:
-            self._channel.connection.send(frames.CREDIT, self._id, report)
-
-    def cancel(self) -> None:
-        """See channel.Call."""
-        self._channel.forget(self._id)
-
-
-class WiredReply(_Hand):
-    """See channel.Reply. Its ``party`` is the callee's Consumer; None until there is one."""
-
-    __slots__ = ()
-
-    def send(self, item: Any) -> bool:
-        """See channel.Reply."""
-        return not self._channel.serves(self._id) or self._channel.send_item(self._id, item, self.credit)
-
-    def grant(self, size: int) -> None:
-        """See channel.Reply."""
-        report = self.credit.consume(size)
-        if report and self._channel.serves(self._id):
-            self._channel.connection.send(frames.CREDIT, self._id, report)
-
-    def result(self, value: Any) -> None:
-        """See channel.Reply."""
-        self._channel.finish(self._id, frames.RESULT, value)
-
-    def error(self, error: BaseException) -> None:
-        """See channel.Reply."""
-        self._channel.finish(self._id, frames.ERROR, Faults.describe(error))
 
 
 class WiredChannel:
@@ -341,8 +275,8 @@ class WiredChannel:
         if pong is not None and not pong.done():
             pong.set_result(None)
 
-    def _hand(self, call_id: int) -> Optional[_Hand]:
-        hands: Mapping[int, _Hand] = self._calls if call_id % 2 == self._odd else self._serving
+    def _hand(self, call_id: int) -> Optional[Hand]:
+        hands: Mapping[int, Hand] = self._calls if call_id % 2 == self._odd else self._serving
         hand = hands.get(call_id)
         return hand if hand is not None and hand.party is not None else None
 

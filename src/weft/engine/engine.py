@@ -15,7 +15,7 @@ from weft.engine.events import Events
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.engine.requirements import check_host
-from weft.errors import Conflict, NotInThisVersion, UnknownPlugin
+from weft.errors import Conflict, NotInThisVersion, Unavailable, UnknownPlugin
 from weft.manifest.model import Manifest
 from weft.packages.environments import Environments
 from weft.runtimes.launch import Facts, Runtime
@@ -44,6 +44,9 @@ class Engine:
         self._events = Events()
         self._plugins: dict[str, Plugin] = {}
         self._busy: set[str] = set()
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+        self._closing = False
         self._drains: set[asyncio.Task[None]] = set()
         self._runtimes: Mapping[str, Runtime] = {"process": ProcessRuntime()}
 
@@ -52,7 +55,9 @@ class Engine:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Drain and stop everything, all plugins at once."""
+        """Drain and stop everything, all plugins at once. Changes under way are waited for; new ones are refused."""
+        self._closing = True
+        await self._at_rest.wait()
         await asyncio.gather(*(self.stop(name) for name, plugin in self._plugins.items() if plugin.state != "stopped"))
         await asyncio.gather(*self._drains)
         if self._temporary is not None:
@@ -128,6 +133,8 @@ class Engine:
         ``commit`` raises; what ran before has not noticed then.
         """
         name = release.manifest.name
+        if self._closing:
+            raise Unavailable(f"plugin {name} is not started: the engine is ending")
         with self._exclusive(name):
             plugin = self._plugins.get(name) or Plugin(release, self._reporter(name))
             crew = self._crew(plugin, release)
@@ -171,10 +178,13 @@ class Engine:
         if name in self._busy:
             raise Conflict("plugin is already being updated")
         self._busy.add(name)
+        self._at_rest.clear()
         try:
             yield
         finally:
             self._busy.discard(name)
+            if not self._busy:
+                self._at_rest.set()
 
     def _retire(self, plugin: Plugin, crew: Crew) -> asyncio.Task[None]:
         plugin.begin_drain(crew, MOST_DRAINING)

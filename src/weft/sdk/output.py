@@ -6,7 +6,7 @@ import logging
 import sys
 
 MARK = "\x1e"
-"""Begins a line of stderr that carries its level: MARK, level, space, text. Lines that go on begin with MARK alone."""
+"""Begins a line of stderr that carries its level: MARK, level, space, text."""
 
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO, "info"), (logging.DEBUG, "debug"))
 

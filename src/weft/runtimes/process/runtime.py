@@ -83,6 +83,8 @@ class ProcessInstance:
             raise await self._lost_at_start(error) from error
         except PluginError as error:
             raise self._refused(error) from error
+        except WeftError as error:
+            raise self.start_failed(str(error)) from error
         self.ready = True
 
     async def _spawn(self, wire: int, output: Output) -> Child:
