@@ -97,7 +97,17 @@ def test_every_error_of_the_codec_in_use_closes_a_connection():
             codec.decode(data)
 
 
-@given(st.binary(max_size=100))
-def test_a_head_written_apart_is_a_bytes_value(data):
-    assert codec.decode(codec.bytes_head(len(data)) + data) == data
-    assert msgpack.decode(codec.bytes_head(len(data)) + data) == data
+@given(st.binary(max_size=100), st.integers(8_000, 9_000))
+def test_what_is_encoded_apart_is_the_same_value(data, size):
+    large = (data or b"x") * size
+    for value in (data, large, (large,), (200, data, large), (1, large, None), [1, large], tuple(range(15)) + (large,)):
+        payload, apart = codec.encode_apart(value)
+        plain = list(value) if isinstance(value, tuple) else value
+        assert codec.decode(payload + apart) == msgpack.decode(memoryview(payload + apart)) == plain
+        assert apart in (b"", large)
+
+
+def test_large_bytes_at_the_end_are_not_copied():
+    large = bytes(64 * 1024)
+    assert codec.encode_apart(large)[1] is large
+    assert codec.encode_apart((200, b"head", large))[1] is large

@@ -198,7 +198,7 @@ class WiredChannel:
 
     # What arrives.
 
-    def _deliver(self, kind: int, call_id: int, payload: bytes) -> None:
+    def _deliver(self, kind: int, call_id: int, payload: frames.Payload) -> None:
         self._handlers[kind](call_id, decode(payload), len(payload))
 
     def _take_hello(self, _id: int, value: Any, _size: int) -> None:

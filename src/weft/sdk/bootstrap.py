@@ -37,4 +37,5 @@ if __name__ == "__main__":
     del sys.argv[1:]
     from weft.sdk.process import main
 
+    sys.dont_write_bytecode = True  # what is imported from here on is the plugin's, whose folder stays as it is
     main(fd)

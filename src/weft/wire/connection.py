@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Callable, List, Optional, cast
 
-from weft.wire.codec import bytes_head, encode
-from weft.wire.frames import FrameError, FrameReader, pack_header
+from weft.wire.codec import encode_apart
+from weft.wire.frames import Deliver, FrameError, FrameReader, pack_header
 
-_UNCOPIED = 8 * 1024
-"""Bytes values from this size on are written as they are, not copied into a payload first."""
 _TOGETHER = 8
 """Pieces (two a frame) that are gathered for one write: the other side works on them while the next ones are made."""
 _HIGH_WATER = 1024 * 1024
 """Bytes written but not yet taken by the other side, from which on the connection is congested."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The protocol of one wire socket.
 
     ``deliver(kind, call_id, payload)`` gets each frame; an exception from it, or bytes that are no frames, closes the
@@ -26,7 +24,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        deliver: Callable[[int, int, bytes], None],
+        deliver: Deliver,
         lost: Callable[[Optional[Exception]], None],
         relieved: Callable[[], None],
     ) -> None:
@@ -43,26 +41,16 @@ class Connection(asyncio.Protocol):
 
     def send(self, kind: int, call_id: int, value: Any) -> int:
         """Queue one frame; returns the size of its payload in bytes. Raises FrameError when that is too large."""
-        if type(value) is bytes and len(value) >= _UNCOPIED:
-            return self._send_bytes(kind, call_id, value)
-        payload = encode(value)
-        size = len(payload)
-        header = pack_header(kind, call_id, size)
-        self._out += (header, payload)
+        payload, apart = encode_apart(value)
+        size = len(payload) + len(apart)
+        self._out += (pack_header(kind, call_id, size), payload)
+        if apart:
+            self._out.append(apart)
+            self._large = True
         if not self._gathering:
             self._gather()
         elif len(self._out) >= _TOGETHER:
             self._flush()
-        return size
-
-    def _send_bytes(self, kind: int, call_id: int, value: bytes) -> int:
-        head = bytes_head(len(value))
-        size = len(head) + len(value)
-        header = pack_header(kind, call_id, size)
-        self._out += (header + head, value)
-        self._large = True
-        if not self._gathering:
-            self._gather()
         return size
 
     def _gather(self) -> None:
@@ -99,33 +87,37 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         self._loop = asyncio.get_running_loop()
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if self._out:
             self._gather()
 
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """See asyncio.BufferedProtocol."""
+        return self._reader.space()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See asyncio.BufferedProtocol."""
         if self._fault is not None:
             return
         try:
-            self._reader.feed(data)
+            self._reader.filled(nbytes)
         except (FrameError, ValueError, TypeError, RecursionError) as error:
             self.abort(error)
 
     def pause_writing(self) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self.congested = True
 
     def resume_writing(self) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self.congested = False
         self._relieved()
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self._transport = None  # asyncio's own fail when they are aborted after their end
         self._out.clear()
         self._lost(self._fault or exc)

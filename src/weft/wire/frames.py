@@ -28,7 +28,7 @@ call that has ended are ignored: they were under way when it did.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Callable
+from typing import Callable, Union
 
 VERSION = 1
 
@@ -39,7 +39,15 @@ MAX_PAYLOAD = 1024 * 1024 + 64 * 1024
 """Bytes. What is larger travels as items."""
 LAST_ID = 0xFFFFFFFF
 
-Deliver = Callable[[int, int, bytes], None]
+_VIEWED = 4 * 1024
+"""Bytes of a payload from which on it is handed over as a view: cheaper than a copy, dearer than a small one."""
+_MEMORY = 256 * 1024
+"""Bytes that a reader has for the stream, unless a larger frame needs more."""
+_ROOM = 32 * 1024
+"""Bytes that one read should be able to take."""
+
+Payload = Union[bytes, bytearray, memoryview]
+Deliver = Callable[[int, int, Payload], None]
 
 
 class FrameError(Exception):
@@ -59,40 +67,69 @@ def next_id(call_id: int) -> int:
 
 
 class FrameReader:
-    """Cuts a byte stream into frames and hands each to ``deliver(kind, call_id, payload)``, in order."""
+    """Cuts a byte stream into frames and hands each to ``deliver(kind, call_id, payload)``, in order.
 
-    __slots__ = ("_deliver", "_needed", "_rest")
+    The stream is read into the reader's own memory: ``space()`` is where the next bytes go, ``filled(size)`` says how
+    many came. A payload may lie in that memory and is the receiver's only until ``deliver`` returns.
+    """
+
+    __slots__ = ("_begin", "_deliver", "_end", "_memory", "_view")
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
-        self._rest = bytearray()
-        self._needed = 0
+        self._begin = 0
+        self._end = 0
+        self._allocate(_MEMORY)
+
+    def _allocate(self, size: int) -> None:
+        self._memory = bytearray(size)
+        self._view = memoryview(self._memory)
+
+    def space(self) -> memoryview:
+        """Where the next bytes of the stream go; never empty."""
+        return self._view[self._end :]
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Raises FrameError on a frame that cannot be: too long, or of an unknown kind."""
-        buffer = data
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._needed:  # a frame that trickles in is not copied at every piece
-                return
-            buffer = bytes(self._rest)
-            self._rest = bytearray()
-        end = len(buffer)
-        position = 0
+        """Take bytes that were read elsewhere. See ``filled``."""
+        rest = memoryview(data)
+        while rest:
+            size = min(len(rest), len(self._memory) - self._end)
+            self._view[self._end : self._end + size] = rest[:size]
+            rest = rest[size:]
+            self.filled(size)
+
+    def filled(self, size: int) -> None:
+        """``size`` bytes came. Raises FrameError on a frame that cannot be: too long, or of an unknown kind."""
+        memory, position = self._memory, self._begin
+        self._end = end = self._end + size
         unpack, deliver = HEADER.unpack_from, self._deliver
+        needed = 9
         while end - position >= 9:
-            length, kind, call_id = unpack(buffer, position)
+            length, kind, call_id = unpack(memory, position)
             if length > MAX_PAYLOAD or kind > PONG:
                 raise FrameError(
                     f"a frame of kind {kind} with {length} bytes (at most kind {PONG}, {MAX_PAYLOAD} bytes)"
                 )
             stop = position + 9 + length
             if stop > end:
-                self._needed = stop - position
+                needed = 9 + length
                 break
-            deliver(kind, call_id, buffer[position + 9 : stop])
+            payload = memory[position + 9 : stop] if length < _VIEWED else self._view[position + 9 : stop]
+            deliver(kind, call_id, payload)
             position = stop
-        else:
-            self._needed = 9
-        if position < end:
-            self._rest += buffer[position:]
+        self._keep(position, needed)
+
+    def _keep(self, position: int, needed: int) -> None:
+        """Keep what lies behind ``position``, the beginning of a frame of ``needed`` bytes, with room for the rest."""
+        left = self._end - position
+        if not left:
+            self._begin = self._end = 0
+            return
+        self._begin = position
+        if len(self._memory) - position >= max(needed, left + _ROOM):
+            return
+        view = self._view
+        if needed + _ROOM > len(self._memory):
+            self._allocate(needed + _ROOM)
+        self._view[:left] = view[position : position + left]
+        self._begin, self._end = 0, left

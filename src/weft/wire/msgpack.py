@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Any, List, Tuple
 
+from weft.wire.frames import Payload
+
 MAX_DEPTH = 128
 
 _FLOAT, _U16, _U32 = struct.Struct(">d"), struct.Struct(">H"), struct.Struct(">I")
@@ -80,7 +82,7 @@ def _encode_int(value: int) -> bytes:
     raise OverflowError(f"{value} does not fit in 64 bits")
 
 
-def decode(data: bytes) -> Any:
+def decode(data: Payload) -> Any:
     """The one value that ``data`` holds. Raises ValueError for anything else, whatever the bytes."""
     reader = _Reader(data)
     try:
@@ -107,7 +109,7 @@ _SIZES = {
 class _Reader:
     """A position in the bytes; ``value`` reads the value there and moves on."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Payload) -> None:
         self._data = bytes(data)
         self.position = 0
 

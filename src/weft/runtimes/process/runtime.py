@@ -89,7 +89,7 @@ class ProcessInstance:
 
     async def _spawn(self, wire: int, output: Output) -> Child:
         launch = self._launch
-        argv = (*launch.interpreter, "-u", "-B", str(_BOOTSTRAP), str(wire), str(_WEFT.parent))
+        argv = (*launch.interpreter, "-u", str(_BOOTSTRAP), str(wire), str(_WEFT.parent))
         argv += (str(launch.helpers),) if launch.helpers else ()
         variables = process_variables(os.environ, launch.data_dir, launch.passed, launch.variables)
         try:
