@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Optional, cast
 from weft.wire.codec import encode_apart
 from weft.wire.frames import Deliver, FrameError, FrameReader, pack_header
 
-_TOGETHER = 8
+_TOGETHER = 16
 """Pieces (two a frame) that are gathered for one write: the other side works on them while the next ones are made."""
 _HIGH_WATER = 1024 * 1024
 """Bytes written but not yet taken by the other side, from which on the connection is congested."""
