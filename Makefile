@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-INSTALL = $(UV) pip install --python $(BIN)/python
+INSTALL = $(UV) pip install --compile-bytecode --python $(BIN)/python
 SOURCES := src tests tools benchmarks
 # Commands that change nothing when they are repeated leave a stamp here.
 STAMPS := $(VENV)/.stamps
@@ -75,5 +75,5 @@ $(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt
 $(STAMPS)/bench $(STAMPS)/docs: $(STAMPS)/%: requirements/%.txt | $(STAMPS)/uv
 	@echo "weft: making $(VENV)-$*"
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)-$*
-	@$(UV) pip sync --quiet --python $(VENV)-$*/bin/python --require-hashes $<
+	@$(UV) pip sync --quiet --compile-bytecode --python $(VENV)-$*/bin/python --require-hashes $<
 	@touch $@
