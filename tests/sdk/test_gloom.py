@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -104,7 +105,7 @@ ANSWERS = [
 @pytest.mark.parametrize(("method", "target", "status", "content_type", "body"), ANSWERS)
 def test_answers(run, site, method, target, status, content_type, body):
     async def main():
-        async with site(application(Plugin(), 2)) as its:
+        async with site(await application(Plugin(), 2)) as its:
             client = its.request(target, method=method, body=b'{"sent": [1, 2]}', headers=[(b"x", b"y")])
             found, head, sent = await client.over()
             assert found == status
@@ -124,7 +125,7 @@ def test_a_handler_never_sees_half_a_body(run, site):
             router.post("/", seen.append)
 
     async def main():
-        async with site(application(Store(), 1)) as its:
+        async with site(await application(Store(), 1)) as its:
             client = its.request(method="POST", body=None)
             client.call.send(b"half")
             left = its.request(target=b"/nowhere")
@@ -138,7 +139,7 @@ def test_a_handler_never_sees_half_a_body(run, site):
 
 def test_a_websocket_is_refused(run, site):
     async def main():
-        async with site(application(Plugin(), 1)) as its:
+        async with site(await application(Plugin(), 1)) as its:
             client = its.websocket()
             await client.over()
             assert client.items == [["deny", 403, b"", b""]]
@@ -146,15 +147,34 @@ def test_a_websocket_is_refused(run, site):
     run(main())
 
 
-def test_init_is_needed_and_may_refuse():
+def test_init_may_be_a_coroutine(run, site):
+    class Slow(Plugin):
+        async def init(self):
+            await asyncio.sleep(0)
+            return super().init()
+
+    async def main():
+        async with site(await application(Slow(), 1)) as its:
+            client = its.request(target=b"/text")
+            assert (await client.over())[0] == 200
+
+    run(main())
+
+
+def test_init_is_needed_and_may_refuse(run):
     class Refusing(Plugin):
         def init(self):
+            raise ValueError("not today")
+
+    class RefusingLater(Plugin):
+        async def init(self):
             raise ValueError("not today")
 
     class Without:
         def register_routes(self, router): ...
 
-    with pytest.raises(ValueError, match="not today"):
-        application(Refusing(), 1)
+    for refusing in (Refusing(), RefusingLater()):
+        with pytest.raises(ValueError, match="not today"):
+            run(application(refusing, 1))
     with pytest.raises(StartFailed, match=r"no init\(\)"):
-        application(Without(), 1)
+        run(application(Without(), 1))

@@ -83,12 +83,17 @@ def _compile(pattern: str) -> "re.Pattern[str]":
     return re.compile(text + re.escape(pattern[position:]), re.DOTALL)
 
 
-def application(plugin: Any, threads: int) -> Any:
-    """The ASGI application of a ``Plugin`` instance. ``init()`` is called here; what it raises refuses the start."""
+async def application(plugin: Any, threads: int) -> Any:
+    """The ASGI application of a ``Plugin`` instance.
+
+    ``init()``, ``def`` or ``async def``, is called here; what it raises refuses the start.
+    """
     init = method_of(plugin, "init", "Init")
     if init is None:
         raise StartFailed("Plugin has register_routes but no init(): expected both, as GLoom has them")
-    init()
+    config = init()
+    if inspect.isawaitable(config):
+        await config
     router = Router()
     method_of(plugin, "register_routes", "RegisterRoutes")(router)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="plugin")

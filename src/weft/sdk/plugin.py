@@ -41,7 +41,7 @@ class HostedPlugin:
         self._refuse_what_it_is_not()
         if kind == "gloom" and inspect.isclass(entry):
             entry = entry()
-        self._provider = web.provide(entry, kind, self._settings["threads"])
+        self._provider = await web.provide(entry, kind, self._settings["threads"])
         await self._provider.start()
         self.methods = self._provider.methods
         name = web.method_of(entry, "name", "Name") if kind == "gloom" else None

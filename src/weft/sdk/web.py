@@ -36,14 +36,14 @@ def _positional(entry: Any) -> Optional[int]:
     return sum(1 for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty)
 
 
-def provide(entry: Any, kind: str, threads: int) -> AsgiProvider:
-    """The provider for an entry of that kind. ``threads``: how many requests WSGI may run at once."""
+async def provide(entry: Any, kind: str, threads: int) -> AsgiProvider:
+    """The provider for an entry of that kind. ``threads``: how many requests that block may run at once."""
     if kind == "wsgi":
         return AsgiProvider(_wsgi(entry, threads))
     if kind == "gloom":
         from weft.sdk.gloom import application
 
-        return AsgiProvider(application(entry, threads))
+        return AsgiProvider(await application(entry, threads))
     return AsgiProvider(entry)
 
 
