@@ -66,9 +66,10 @@ def test_every_failure_to_start_says_why(run, launch, entry):
 def test_a_plugin_that_is_never_ready_is_ended_at_its_limit(run, launch):
     async def main():
         lines = []
-        with pytest.raises(StartFailed, match=r"was not ready within .* s \(limits\.startup\)"):
+        with pytest.raises(StartFailed, match=r"was not ready within .* s \(limits\.startup\)") as caught:
             await ProcessRuntime().start(launch("never_ready", startup=0.5), lines.append)
-        assert [line.text for line in lines] == ["still thinking"]
+        assert {(line.stream, line.text) for line in lines} == {("stdout", "still thinking"), ("stderr", "and waiting")}
+        assert caught.value.traceback.splitlines() == [line.text for line in lines]
 
     run(main())
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 from weft.runtimes.launch import Output
 from weft.runtimes.process.output import OutputReader
+from weft.types import OutputLine
+
+TAIL = 60
+"""Lines remembered to show when the plugin does not start."""
 
 
 class Child(asyncio.SubprocessProtocol):
     """One process, leader of its own group. ``exited`` is a future of its return code (negative: the signal)."""
 
     def __init__(self, output: Output) -> None:
-        self._readers = {1: OutputReader("stdout", output), 2: OutputReader("stderr", output)}
+        self._output = output
+        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._readers = {1: OutputReader("stdout", self._take), 2: OutputReader("stderr", self._take)}
         self._open_pipes = set(self._readers)
         self._transport: asyncio.SubprocessTransport | None = None
         self._over = asyncio.Event()
@@ -48,8 +55,12 @@ class Child(asyncio.SubprocessProtocol):
 
     @property
     def tail(self) -> str:
-        """The last lines that it wrote to stderr."""
-        return "\n".join(self._readers[2].tail)
+        """The last lines that it wrote, to stdout and stderr, as they came."""
+        return "\n".join(self._tail)
+
+    def _take(self, line: OutputLine) -> None:
+        self._tail.append(line.text)
+        self._output(line)
 
     def kill(self) -> None:
         """End the process and its group at once."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
 from collections.abc import Callable
 
 from weft.runtimes.launch import Output
@@ -17,8 +16,6 @@ BURST = 4 * 1024 * 1024
 """Bytes that may come at once."""
 RATE = 1024 * 1024
 """Bytes per second that are kept in the long run; what is more is dropped, and said."""
-TAIL = 60
-"""Lines remembered to show when the plugin fails."""
 
 _PREFIX = re.compile(r"\W{0,2}(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b", re.IGNORECASE)
 _NAMES = {"WARN": "warning", "CRITICAL": "error", "FATAL": "error"}
@@ -48,7 +45,6 @@ class OutputReader:
         self._allowance = float(BURST)
         self._filled_at = clock()
         self._dropped = 0
-        self.tail: deque[str] = deque(maxlen=TAIL)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -88,5 +84,4 @@ class OutputReader:
     def _emit(self, line: bytes, now: float) -> None:
         decoded = line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r")
         level, text = level_of(decoded, self._stream)
-        self.tail.append(text)
         self._output(OutputLine(now, level, text, self._stream))
