@@ -107,6 +107,35 @@ def test_tasks_that_send_at_once_do_not_mix_their_messages(run, site):
     run(main())
 
 
+def test_a_message_that_is_cancelled_half_way_ends_the_websocket(run, site):
+    seen = []
+
+    async def serve(scope, receive, send):
+        await send(ACCEPT)
+        sending = asyncio.create_task(send({"type": "websocket.send", "bytes": b"x" * 50 * CHUNK}))
+        await receive()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        with pytest.raises(OSError, match="left"):
+            await send({"type": "websocket.send", "text": "the next"})
+        seen.append(await receive())
+
+    async def main():
+        async with site(websocket(serve)) as its:
+            client = its.websocket(grants=False)
+            await client.until(2)
+            client.call.send("stop")
+            await client.over()
+            return client.items
+
+    accept, *parts, last = run(main())
+    assert accept[0] == "accept"
+    assert parts
+    assert {kind for kind, _ in parts} == {"part"}
+    assert last == ["close", 1011, ""]
+    assert seen == [{"type": "websocket.disconnect", "code": 1011, "reason": ""}]
+
+
 DENIALS = {
     "close before accept": ([{"type": "websocket.close"}], ["deny", 403, b"", b""]),
     "an http response": (

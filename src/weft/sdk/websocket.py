@@ -19,7 +19,7 @@ class WebsocketCycle:
 
     __slots__ = (
         "_accepted", "_arrived", "_closed", "_connected", "_credit", "_denial", "_disconnect", "_parts", "_reply",
-        "_sending", "_waiters", "scope",
+        "_sending", "_unfinished", "_waiters", "scope",
     )  # fmt: skip
 
     def __init__(self, args: Sequence[Any], reply: Reply, state: Dict[str, Any]) -> None:
@@ -38,6 +38,7 @@ class WebsocketCycle:
         self._denial: Optional[List[Any]] = None
         self._waiters = Waiters()
         self._sending = asyncio.Lock()
+        self._unfinished = False
 
     # What the application calls.
 
@@ -99,15 +100,25 @@ class WebsocketCycle:
 
     async def _send_message(self, data: Union[str, bytes]) -> None:
         async with self._sending:  # the pieces of one message stay together, whoever else sends
-            while len(data) > CHUNK:
-                await self._send_item(["part", data[:CHUNK]])
-                data = data[CHUNK:]
-            await self._send_item(["send", data])
+            try:
+                while len(data) > CHUNK:
+                    await self._send_item(["part", data[:CHUNK]])
+                    data = data[CHUNK:]
+                await self._send_item(["send", data])
+            finally:
+                self._break_off()
+
+    def _break_off(self) -> None:
+        """A message that was cancelled half-way ends the websocket: its pieces would become part of the next one."""
+        if self._unfinished and self._disconnect is None:
+            self._reply.send(["close", 1011, ""])
+            self._end(1011, "")
 
     async def _send_item(self, item: List[Any]) -> None:
         await self._credited()  # a send that was cancelled may have used it up
         if self._disconnect is None:
             self._credit = self._reply.send(item)
+            self._unfinished = item[0] == "part"
             await self._credited()
 
     async def _credited(self) -> None:

@@ -13,7 +13,7 @@ from weft.calls.once import Once
 from weft.errors import DeadlineExceeded, InstanceLost, Unavailable, WeftError
 
 _PLAIN_ITEM = 64
-"""Bytes of credit that an item other than bytes or text counts as."""
+"""Bytes of credit that an item other than bytes or text counts as, besides the bytes and text that it lists."""
 
 
 class InlineChannel:
@@ -232,4 +232,7 @@ class InlineReply:
 
 
 def _size(item: Any) -> int:
-    return len(item) if isinstance(item, (bytes, str)) else _PLAIN_ITEM
+    if isinstance(item, (bytes, str)):
+        return len(item)
+    parts = item if isinstance(item, (list, tuple)) else ()
+    return _PLAIN_ITEM + sum(len(part) for part in parts if isinstance(part, (bytes, str)))
