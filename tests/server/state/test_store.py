@@ -1,6 +1,8 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy import create_engine
 from weft.errors import Conflict, StorageFailed, UnknownPlugin, UsageError
 from weft.server.state import NewRelease, Settings, StateFolder, Store
 from weft.server.state import store as store_module
-from weft.server.state.tables import Base
+from weft.server.state.tables import REVISION, Base
 from weft.types import Event
 
 
@@ -114,6 +116,22 @@ def test_the_migrations_make_the_tables_that_the_code_maps(store, tmp_path):
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+def test_the_newest_migration_is_the_one_that_the_code_knows(store, tmp_path):
+    with sqlite3.connect(tmp_path / "weft.db") as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
+    connection.close()
+
+
+def test_what_migrates_is_imported_for_a_database_that_needs_it_only(store, tmp_path):
+    program = (
+        "import sys, pathlib; from weft.server.state import Store; store = Store(pathlib.Path(sys.argv[1])); "
+        "store.open(); store.close(); print('alembic' in sys.modules)"
+    )
+    for name, imported in (("weft.db", "False\n"), ("new.db", "True\n")):
+        argv = [sys.executable, "-c", program, str(tmp_path / name)]
+        assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout == imported
 
 
 def test_the_file_is_private_and_durable(store, tmp_path):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from weft.errors import StorageFailed
@@ -28,7 +27,7 @@ def storing(what: str, where: Path) -> Iterator[None]:
     """Whatever fails within becomes StorageFailed: ``cannot WHAT in WHERE: reason (remedy)``."""
     try:
         yield
-    except (SQLAlchemyError, CommandError, OSError) as error:
+    except (SQLAlchemyError, OSError) as error:
         raise StorageFailed(f"cannot {what} in {where}: {_explain(error)}") from error
 
 

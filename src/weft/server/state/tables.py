@@ -7,13 +7,19 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+REVISION = "0001"
+"""The newest of the migrations, which makes exactly these tables."""
+
 
 class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON, float: Float, str: String}  # noqa: RUF012 - SQLAlchemy's form
 
 
 class PluginRow(Base):
-    """A deployed plugin. ``current`` is the number of the release that serves (or would, when disabled)."""
+    """A deployed plugin. ``current`` is the number of the release that serves (or would, when disabled).
+
+    ``over``: the digest of the files named by the operator in whose place it serves, '' for none.
+    """
 
     __tablename__ = "plugins"
 
@@ -21,6 +27,7 @@ class PluginRow(Base):
     enabled: Mapped[bool]
     current: Mapped[int]
     grants: Mapped[list[str]]
+    over: Mapped[str] = mapped_column(server_default="")
 
 
 class ReleaseRow(Base):
