@@ -92,7 +92,11 @@ class Refused(WeftError):
 
 
 class Conflict(WeftError):
-    """A domain or name is taken, or another deploy of it is under way."""
+    """A domain or name is taken, or another deploy of it is under way. ``plugin``: which one; '' where it is none."""
+
+    def __init__(self, message: str, *, plugin: str = "") -> None:
+        self.plugin = plugin
+        super().__init__(message)
 
 
 class StorageFailed(WeftError):

@@ -174,8 +174,9 @@ def test_a_second_change_at_the_same_time_is_a_conflict(run, engine, release, ge
             first = asyncio.create_task(its.run(release(number=2), commit=commit))
             await asyncio.sleep(0)
             for attempt in (its.run(release(number=3)), its.stop("shop"), its.restart("shop"), its.unload("shop")):
-                with pytest.raises(Conflict, match="already being updated"):
+                with pytest.raises(Conflict, match="already being updated") as caught:
                     await attempt
+                assert caught.value.plugin == "shop"
             gate.set()
             assert await first is plugin
             assert (await get(plugin))[0] == "2"

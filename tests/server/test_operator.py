@@ -26,6 +26,7 @@ from weft.server.fleet import Fleet
 from weft.server.journal import Journal
 from weft.server.loading import Loader
 from weft.server.logs import Logs
+from weft.server.management.problems import describe
 from weft.server.operator import Operator
 from weft.server.router import Router
 from weft.server.state import StateFolder, Store
@@ -225,8 +226,9 @@ def test_two_deploys_of_one_name_at_once(state, upload, run):
             first = asyncio.create_task(host.operator.deploy(slow))
             while "shop" not in host.fleet._busy:
                 await asyncio.sleep(0)
-            with pytest.raises(Conflict, match="plugin is already being updated"):
+            with pytest.raises(Conflict, match="plugin is already being updated") as caught:
                 await host.operator.deploy(upload("shop", app("two"), name="shop"))
+            assert describe(caught.value)["error"]["plugin"] == "shop"
             with contextlib.suppress(Unavailable):
                 await first
 

@@ -176,7 +176,7 @@ class Engine:
     @contextlib.contextmanager
     def _exclusive(self, name: str) -> Iterator[None]:
         if name in self._busy:
-            raise Conflict("plugin is already being updated")
+            raise Conflict("plugin is already being updated", plugin=name)
         self._busy.add(name)
         self._at_rest.clear()
         try:

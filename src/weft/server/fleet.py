@@ -18,7 +18,7 @@ from weft.runtimes.launch import Facts
 from weft.server.deployments import Plan
 from weft.server.domains import Claims
 from weft.server.router import Router
-from weft.server.state import Settings
+from weft.server.state import Settings, StoredPlugin, StoredRelease
 from weft.types import Progress
 
 Commit = Callable[[Facts], Awaitable[None]]
@@ -26,10 +26,13 @@ Commit = Callable[[Facts], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What the server knows of one plugin, whether it runs or not. ``since``: when this release began to serve."""
+    """What the server knows of one plugin, whether it runs or not. ``since``: when this release began to serve.
+
+    ``over``: the digest of the files of that name that the operator named; '' for a plugin that was only deployed.
+    """
 
     name: str
-    preloaded: bool = False
+    over: str = ""
     enabled: bool = True
     number: int = 1
     version: str = ""
@@ -40,6 +43,22 @@ class Record:
     settings: Settings = field(default_factory=Settings)
     error: str = ""
     since: float = field(default_factory=time.time)
+
+    @property
+    def preloaded(self) -> bool:
+        """Whether the operator named it: clients may not remove it then."""
+        return bool(self.over)
+
+    def as_stored(self, grants: tuple[str, ...]) -> StoredPlugin:
+        """A plugin that the operator named, as if it had been deployed."""
+        current = StoredRelease(
+            number=self.number,
+            version=self.version,
+            digest=self.digest,
+            settings=self.settings,
+            created=self.since,
+        )
+        return StoredPlugin(name=self.name, enabled=True, grants=grants, current=current, over=self.over, kept=False)
 
 
 class Absent:
@@ -91,7 +110,7 @@ class Fleet:
     def exclusive(self, name: str) -> Iterator[None]:
         """One change of a plugin at a time. Raises Conflict in GLoom's words."""
         if name in self._busy:
-            raise Conflict("plugin is already being updated")
+            raise Conflict("plugin is already being updated", plugin=name)
         self._busy.add(name)
         try:
             yield
