@@ -497,7 +497,7 @@ def preloadable(folder, name, word):
     return path
 
 
-def test_preloaded_plugins_cannot_be_changed_and_win_domains(state, tmp_path, upload, run):
+def test_preloaded_plugins_cannot_be_removed_and_win_domains(state, tmp_path, upload, run):
     plugins = tmp_path / "plugins"
 
     async def deploy():
@@ -515,12 +515,13 @@ def test_preloaded_plugins_cannot_be_changed_and_win_domains(state, tmp_path, up
             for change in (
                 host.operator.remove("pre"),
                 host.operator.disable("pre"),
-                host.operator.rollback("pre"),
                 host.operator.grant("pre", ["manage"]),
-                host.operator.deploy(upload("pre", app("x"))),
+                host.operator.deploy(upload("pre", app("x"), spare_preloaded=True)),
             ):
-                with pytest.raises(Refused, match="^Plugin is preloaded$"):
+                with pytest.raises(Refused, match="plugin pre is preloaded: .*take it out there"):
                     await change
+            with pytest.raises(UsageError, match="pre has no release before #1"):
+                await host.operator.rollback("pre")
             await host.operator.restart("pre")
             assert await host.ask("pre.localhost") == "pre"
             assert host.operator.status("pre").preloaded
@@ -528,6 +529,57 @@ def test_preloaded_plugins_cannot_be_changed_and_win_domains(state, tmp_path, up
     preloadable(plugins, "pre", "pre")
     preloadable(plugins, "shadow", "shadow")
     run(deploy())
+    run(main())
+
+
+def test_a_deploy_serves_in_place_of_named_files_until_these_change(state, tmp_path, upload, run):
+    plugins = tmp_path / "plugins"
+    named = preloadable(plugins, "shop", "one")
+
+    async def replace_it():
+        async with hosting(state) as host:
+            await host.preload(plugins)
+            again = await host.operator.deploy(upload("shop", named.read_text()))
+            assert (again.changed, again.release) == (False, 1)
+            with pytest.raises(StartFailed):
+                await host.operator.deploy(upload("shop", "raise RuntimeError"))
+            assert host.store.plugins() == []
+            deployed = await host.operator.deploy(upload("shop", app("two")))
+            assert (deployed.release, deployed.created) == (2, False)
+            assert host.operator.status("shop").preloaded
+            assert await host.ask("shop.localhost") == "two"
+            back = await host.operator.rollback("shop")
+            assert (back.release, await host.ask("shop.localhost")) == (1, "one")
+            await host.operator.rollback("shop", 2)
+            with pytest.raises(Refused):
+                await host.operator.remove("shop")
+
+    async def served(*paths):
+        async with hosting(state) as host:
+            await host.preload(*paths)
+            await host.restore()
+            status = host.operator.status("shop")
+            return status.release, status.preloaded, await host.ask("shop.localhost")
+
+    run(replace_it())
+    assert run(served(plugins)) == (2, True, "two")
+    assert run(served()) == (2, False, "two")
+    preloadable(plugins, "shop", "three")
+    assert run(served(plugins)) == (3, True, "three")
+
+
+def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(state, tmp_path, upload, run):
+    asking = "# /// script\n# [tool.weft.permissions]\n# manage = true\n# ///\n"
+    named = tmp_path / "boss.py"
+    named.write_text(asking + app("one"))
+
+    async def main():
+        async with hosting(state) as host:
+            assert await host.preload(named) == [("boss", None)]
+            await host.operator.deploy(upload("boss", asking + app("two")))
+            assert await host.ask("boss.localhost") == "two"
+            assert host.operator.status("boss").grants == ("manage",)
+
     run(main())
 
 

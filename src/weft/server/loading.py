@@ -96,9 +96,18 @@ class Loader:
                 if name in self._fleet.records:
                     raise Conflict(f"there is a plugin {name} already: give this one another name")
                 async with self._fleet.stored(source.folder) as digest:
-                    record = Record(name=name, preloaded=True, digest=digest)
+                    stored = await asyncio.to_thread(self._store.plugin, name)
+                    if stored and stored.over == digest and stored.enabled:
+                        await self._start_in_place(stored, _of(name, progress))
+                        return name
+                    number = await asyncio.to_thread(self._store.next_number, name)
+                    record = Record(name=name, over=digest, digest=digest, number=number, settings=plan.settings)
                     await self._fleet.start(plan, record, commit=commit, progress=_of(name, progress))
         return name
+
+    async def _start_in_place(self, stored: StoredPlugin, progress: Progress) -> None:
+        """Start what was deployed in place of files that did not change since."""
+        await self._operator.start_release(stored, stored.current, progress=progress, over=stored.over)
 
     def _retry_later(self, given: Preload, progress: Progress) -> None:
         task = asyncio.create_task(self._retry(given, progress))
@@ -139,10 +148,10 @@ class Loader:
         await self._fleet.collect(self._store.digests)
 
     def _is_free(self, stored: StoredPlugin) -> bool:
-        if stored.name in self._fleet.records:
+        record = self._fleet.records.get(stored.name)
+        if record is not None and record.over != stored.over:
             _log.warning("a preloaded plugin stands in for the deployed one of its name", plugin=stored.name)
-            return False
-        return True
+        return record is None
 
     def _record(self, stored: StoredPlugin, error: str = "") -> Record:
         current = stored.current

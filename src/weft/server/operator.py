@@ -26,7 +26,7 @@ from weft.server.fleet import Fleet, Record
 from weft.server.journal import Journal
 from weft.server.logs import Logs
 from weft.server.naming import CallsItself, name_check
-from weft.server.policy import merge_grants
+from weft.server.policy import exceeding, merge_grants
 from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
 from weft.server.status import Deployed, PluginStatus, deployed, status_of
 from weft.server.uploads import Source, Upload, open_upload, stored_manifest
@@ -35,9 +35,6 @@ from weft.types import Event, OutputLine, Progress
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-PRELOADED = "Plugin is preloaded"
-"""GLoom's words for what no client may change."""
 
 _log = structlog.get_logger("weft.operator")
 
@@ -124,51 +121,65 @@ class Operator:
 
     async def _install(self, source: Source, upload: Upload, progress: Progress) -> Deployed:
         name = source.manifest.name
-        self._refuse_preloaded(name)
+        if upload.spare_preloaded:
+            self._refuse_preloaded(name)
         with self._fleet.exclusive(name):
-            stored = await asyncio.to_thread(self._store.plugin, name)
-            plan = plan_deploy(source.manifest, upload, stored, self._operator_settings(name), self._settings.policy)
+            before = await asyncio.to_thread(self._before, name)
+            plan = plan_deploy(source.manifest, upload, before, self._operator_settings(name), self._settings.policy)
             try:
                 async with self._fleet.stored(source.folder) as digest:
-                    return await self._replace(plan, stored, digest, name_check(source), progress)
+                    return await self._replace(plan, before, digest, name_check(source), progress)
             except WeftError as error:
                 self._journal.record(name, "deploy_failed", str(error))
                 raise
             finally:
                 await self._tidy(name)
 
+    def _before(self, name: str) -> StoredPlugin | None:
+        """What a deployment follows: what is stored, or the operator's files where they serve."""
+        stored = self._store.plugin(name)
+        record = self._fleet.records.get(name)
+        if record is None or not record.preloaded or (stored and stored.over == record.over):
+            return stored
+        plugin = self._fleet.plugin(name)
+        asked = exceeding(plugin.manifest, self._settings.policy) if plugin else []
+        return record.as_stored(merge_grants(each.grant for each in asked))
+
     async def _replace(
         self,
         plan: Plan,
-        stored: StoredPlugin | None,
+        before: StoredPlugin | None,
         digest: str,
         check_name: Callable[[Facts], None],
         progress: Progress,
     ) -> Deployed:
-        same = _same(stored, plan, digest)
-        if stored and same and self._fleet.serves(plan.name) and stored.grants == plan.grants:
+        same = _same(before, plan, digest)
+        if before and same and self._fleet.serves(plan.name) and before.grants == plan.grants:
             return deployed(self._fleet.record(plan.name), changed=False)
-        number = (
-            stored.current.number if stored and same else await asyncio.to_thread(self._store.next_number, plan.name)
-        )
+        again = bool(before and before.kept and same)
+        number = before.current.number if before and again else await self._next_number(plan.name, before)
         record = self._record_of(plan, digest, number)
 
         async def commit(facts: Facts) -> None:
             check_name(facts)
-            await asyncio.to_thread(self._commit, plan, record, same)
+            if again:
+                await asyncio.to_thread(self._store.confirm, plan.name, grants=plan.grants)
+            else:
+                await asyncio.to_thread(self._commit, plan, record, before)
 
         await self._fleet.start(plan, record, commit=commit, progress=progress)
         self._journal.record(plan.name, "deployed", f"{plan.name}#{number} serves", version=plan.manifest.version)
-        return deployed(self._fleet.record(plan.name), changed=True, created=stored is None)
+        return deployed(self._fleet.record(plan.name), changed=True, created=before is None)
 
-    def _commit(self, plan: Plan, record: Record, same: bool) -> None:  # noqa: FBT001 - to_thread passes positions
-        if same:
-            self._store.confirm(plan.name, grants=plan.grants)
-            return
+    async def _next_number(self, name: str, before: StoredPlugin | None) -> int:
+        unused = await asyncio.to_thread(self._store.next_number, name)
+        return max(unused, before.current.number + 1 if before else 1)
+
+    def _commit(self, plan: Plan, record: Record, before: StoredPlugin | None) -> None:
         release = NewRelease(
             number=record.number, version=plan.manifest.version, digest=record.digest, settings=plan.settings
         )
-        self._store.commit_release(plan.name, release, grants=plan.grants)
+        self._store.commit_release(plan.name, release, grants=plan.grants, before=before)
 
     async def _tidy(self, name: str) -> None:
         """Forget old releases and files that nothing needs. What fails here is tried again with the next change."""
@@ -233,7 +244,7 @@ class Operator:
 
     async def rollback(self, name: str, number: int | None = None) -> Deployed:
         """Go back to a kept release (None: the one before), with its settings. Raises UsageError when there is none."""
-        return await self._finish(self._rollback(self._changeable(name), number))
+        return await self._finish(self._rollback(self._fleet.record(self._resolve(name)).name, number))
 
     async def _rollback(self, name: str, number: int | None) -> Deployed:
         with self._fleet.exclusive(name):
@@ -262,8 +273,9 @@ class Operator:
         release: StoredRelease,
         commit: Callable[[], None] = lambda: None,
         progress: Progress = lambda _line: None,
+        over: str = "",
     ) -> None:
-        """Start a kept release, its files checked first, under the policy of today.
+        """Start a kept release, its files checked first, under the policy of today, in place of the files ``over``.
 
         The current one makes do with those of its domains that are free; another one must have all of its own.
         """
@@ -275,7 +287,7 @@ class Operator:
         )
         if release.number == stored.current.number:
             plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
-        record = self._record_of(plan, release.digest, release.number)
+        record = self._record_of(plan, release.digest, release.number, over)
 
         async def commit_off_loop(_facts: Facts) -> None:
             await asyncio.to_thread(commit)
@@ -365,14 +377,16 @@ class Operator:
     def _refuse_preloaded(self, name: str) -> None:
         record = self._fleet.records.get(name)
         if record is not None and record.preloaded:
-            raise Refused(PRELOADED)
+            raise Refused(f"plugin {name} is preloaded: it was named to weft serve, or in weft.toml; take it out there")
 
     def _operator_settings(self, name: str) -> PluginSettings:
         return self._settings.plugins.get(name, PluginSettings())
 
-    def _record_of(self, plan: Plan, digest: str, number: int) -> Record:
+    def _record_of(self, plan: Plan, digest: str, number: int, over: str = "") -> Record:
+        old = self._fleet.records.get(plan.name)
         return Record(
             name=plan.name,
+            over=over or (old.over if old else ""),
             number=number,
             version=plan.manifest.version,
             title=plan.manifest.title,
@@ -383,5 +397,5 @@ class Operator:
         )
 
 
-def _same(stored: StoredPlugin | None, plan: Plan, digest: str) -> bool:
-    return stored is not None and (stored.current.digest, stored.current.settings) == (digest, plan.settings)
+def _same(before: StoredPlugin | None, plan: Plan, digest: str) -> bool:
+    return before is not None and (before.current.digest, before.current.settings) == (digest, plan.settings)

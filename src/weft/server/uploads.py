@@ -19,7 +19,8 @@ class Upload:
     """A deployment as it arrives. ``path`` is the archive or ``.py`` file; it must stay until ``deploy`` returns.
 
     ``name`` and ``domains``: None where the plugin says. ``config`` and ``env`` are added to what the plugin's
-    earlier releases were given; ``config_file`` is JSON or TOML, under ``config``.
+    earlier releases were given; ``config_file`` is JSON or TOML, under ``config``. ``spare_preloaded``: be refused
+    where the operator named the plugin.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Upload:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow: tuple[str, ...] = ()
     config_file: bytes | None = field(default=None, repr=False)
+    spare_preloaded: bool = False
 
 
 @dataclass(frozen=True)

@@ -56,12 +56,18 @@ class StoredRelease(NewRelease, frozen=True, kw_only=True):
 
 
 class StoredPlugin(Struct, frozen=True, kw_only=True):
-    """A deployed plugin, with its current release."""
+    """A deployed plugin, with its current release.
+
+    ``over``: the digest of the files named by the operator in whose place it serves. ``kept``: False as long as those
+    files themselves serve, of which nothing is stored.
+    """
 
     name: str
     enabled: bool
     grants: tuple[str, ...]
     current: StoredRelease
+    over: str = ""
+    kept: bool = True
 
 
 class Store:
@@ -118,13 +124,18 @@ class Store:
         with self._transaction("read the releases") as session:
             return set(session.scalars(select(ReleaseRow.digest)))
 
-    def commit_release(self, name: str, release: NewRelease, *, grants: Sequence[str]) -> StoredRelease:
-        """Store ``release`` and make it the plugin's current one, enabled."""
+    def commit_release(
+        self, name: str, release: NewRelease, *, grants: Sequence[str], before: StoredPlugin | None = None
+    ) -> StoredRelease:
+        """Store ``release`` and make it the plugin's current one, enabled; ``before`` too where it was not kept."""
         with self._transaction(f"store release {name}#{release.number}") as session:
             row = session.get(PluginRow, name) or PluginRow(name=name)
             row.enabled, row.current, row.grants = True, release.number, list(grants)
+            row.over = before.over if before else ""
             session.add(row)
             session.flush()
+            if before is not None and not before.kept:
+                session.add(_new_row(name, before.current, before.current.created))
             stored = _new_row(name, release, self._clock())
             session.add(stored)
             return _release(stored)
@@ -207,7 +218,7 @@ def _releases(session: Session, name: str) -> Sequence[ReleaseRow]:
 def _plugin(session: Session, row: PluginRow) -> StoredPlugin:
     wanted = select(ReleaseRow).where(ReleaseRow.plugin == row.name, ReleaseRow.number == row.current)
     current = _release(session.scalars(wanted).one())
-    return StoredPlugin(name=row.name, enabled=row.enabled, grants=tuple(row.grants), current=current)
+    return StoredPlugin(name=row.name, enabled=row.enabled, grants=tuple(row.grants), current=current, over=row.over)
 
 
 def _new_row(name: str, release: NewRelease, now: float) -> ReleaseRow:

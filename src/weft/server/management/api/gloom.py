@@ -58,7 +58,13 @@ async def _upload(request: Request, context: Context) -> str:
             raise UsageError("plugin is missing: send it as a file")
         if not all(domains):
             raise UsageError("domain cannot be empty")
-        upload = Upload(path=form.file, filename=form.filename, name=form.text("name") or None, domains=domains)
+        upload = Upload(
+            path=form.file,
+            filename=form.filename,
+            name=form.text("name") or None,
+            domains=domains,
+            spare_preloaded=True,
+        )
         deployed = await context.deploys.begin(lambda tell: context.operator.deploy(upload, progress=tell)).result()
         return "Plugin uploaded successfully" if deployed.created else "Plugin updated successfully"
 
