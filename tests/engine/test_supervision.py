@@ -143,23 +143,24 @@ def test_events_tell_a_life_in_order(run, engine, release):
 
 
 def test_a_listener_that_does_not_listen_loses_the_oldest(run):
-    from weft.engine.events import QUEUE, Events
+    from weft.engine.events import Events
+    from weft.engine.followers import BEHIND
 
     async def main():
         events = Events()
         stream = events.stream()
         first = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
-        for number in range(QUEUE + 10):
+        for number in range(BEHIND + 10):
             events.emit("shop", "tick", str(number), number=number)
         got = [await first]
         await asyncio.sleep(0)
-        for _ in range(QUEUE - 1):
+        for _ in range(BEHIND - 1):
             got.append(await anext(stream))
         numbers = [event.data["number"] for event in got]
         assert numbers == sorted(numbers)
-        assert numbers[-1] == QUEUE + 9
-        assert len(numbers) == QUEUE
+        assert numbers[-1] == BEHIND + 9
+        assert len(numbers) == BEHIND
         await stream.aclose()
 
     run(main())

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from weft.engine.followers import Followers
 from weft.errors import StorageFailed
 from weft.server.state import Store
 from weft.types import Event
@@ -19,8 +20,6 @@ MAX_RECENT = 1_000
 """Events shown to who asks."""
 MAX_WAITING = 5_000
 """Events that wait for the disk; past it the oldest are not kept."""
-MAX_BEHIND = 1_000
-"""Events that wait for one follower; the oldest are dropped."""
 _BATCH_DELAY = 0.2
 """Seconds in which events gather before they are written."""
 
@@ -41,7 +40,7 @@ class Journal:
         self._recent: deque[Event] = deque(maxlen=MAX_RECENT)
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
         self._arrived = asyncio.Event()
-        self._followers: set[asyncio.Queue[Event]] = set()
+        self._followers: Followers[Event] = Followers()
         self._writing = asyncio.Lock()
 
     async def open(self) -> None:
@@ -58,10 +57,7 @@ class Journal:
         self._waiting.append(event)
         self._arrived.set()
         _log.log(_LEVELS.get(event.kind, logging.INFO), event.message, plugin=event.plugin, kind=event.kind)
-        for queue in self._followers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(event)
+        self._followers.tell(event)
 
     async def run(self) -> None:
         """Write what arrives, until cancelled; call ``flush`` after."""
@@ -87,18 +83,12 @@ class Journal:
 
     async def events(self, *, follow: bool, plugin: str | None = None) -> AsyncIterator[Event]:
         """The newest events, oldest first; with ``follow``, every new one after them. ``plugin``: only its own."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(MAX_BEHIND)
-        before = list(self._recent)
-        if follow:
-            self._followers.add(queue)
-        try:
-            for event in _of(plugin, before):
+        with self._followers.following() as queue:
+            for event in _of(plugin, list(self._recent)):
                 yield event
             while follow:
                 for event in _of(plugin, [await queue.get()]):
                     yield event
-        finally:
-            self._followers.discard(queue)
 
 
 def _of(plugin: str | None, events: Iterable[Event]) -> list[Event]:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from weft.engine.followers import Followers
 from weft.types import LEVELS, OutputLine
 
 MAX_TEXT = 8 * 1024
 """Bytes of one line; what is longer is cut."""
 MAX_WAITING = 10_000
 """Lines of all plugins together that wait for the disk."""
-MAX_BEHIND = 1_000
-"""Lines that wait for one follower; the oldest are dropped."""
 SEGMENTS = 8
 """Parts that a plugin's log is kept in."""
 _BATCH_DELAY = 0.05
@@ -42,7 +42,7 @@ class Logs:
         self._waiting: deque[tuple[str, OutputLine]] = deque()
         self._dropped: Counter[str] = Counter()
         self._arrived = asyncio.Event()
-        self._followers: dict[str, set[asyncio.Queue[OutputLine]]] = {}
+        self._followers: defaultdict[str, Followers[OutputLine]] = defaultdict(Followers)
         self._writing = asyncio.Lock()
 
     def accept(self, plugin: str, line: OutputLine) -> None:
@@ -53,10 +53,8 @@ class Logs:
             return
         self._waiting.append((plugin, line))
         self._arrived.set()
-        for queue in self._followers.get(plugin, ()):
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(line)
+        if plugin in self._followers:
+            self._followers[plugin].tell(line)
 
     async def run(self) -> None:
         """Write what arrives, until cancelled; call ``flush`` after."""
@@ -96,13 +94,12 @@ class Logs:
 
     async def follow(self, plugin: str, *, level: str = "trace", tail: int | None = None) -> AsyncIterator[OutputLine]:
         """What ``read`` gives, then every new line. A slow consumer misses the oldest."""
-        queue: asyncio.Queue[OutputLine] = asyncio.Queue(MAX_BEHIND)
         wanted = _levels(level)
-        followers = self._followers.setdefault(plugin, set())
-        try:
+        with ExitStack() as stack:
             async with self._writing:
                 batch = self._take()
-                followers.add(queue)  # in one turn with the taking: no line is missed, none comes twice
+                # In one turn with the taking: no line is missed, none comes twice.
+                queue = stack.enter_context(self._followers[plugin].following())
                 await self._write(batch)
                 before = await asyncio.to_thread(_read, self._folder / plugin, wanted, tail)
             for line in before:
@@ -111,8 +108,6 @@ class Logs:
                 line = await queue.get()
                 if line.level in wanted:
                     yield line
-        finally:
-            followers.discard(queue)
 
     async def remove(self, plugin: str) -> None:
         """Delete what a plugin printed."""
