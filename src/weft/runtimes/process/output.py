@@ -16,6 +16,8 @@ BURST = 4 * 1024 * 1024
 """Bytes that may come at once."""
 RATE = 1024 * 1024
 """Bytes per second that are kept in the long run; what is more is dropped, and said."""
+LINE_COST = 128
+"""Bytes that a line counts for beside its own: to the host, the shortest lines are as dear as long ones."""
 
 _PREFIX = re.compile(r"\W{0,2}(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b", re.IGNORECASE)
 _NAMES = {"WARN": "warning", "CRITICAL": "error", "FATAL": "error"}
@@ -49,7 +51,7 @@ class OutputReader:
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         now = self._clock()
-        if not self._admit(len(data), now):
+        if not self._admit(len(data), data.count(b"\n"), now):
             return
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest[:MAX_LINE]
@@ -64,20 +66,21 @@ class OutputReader:
             self._emit(self._rest, now)
             self._rest = b""
 
-    def _admit(self, size: int, now: float) -> bool:
+    def _admit(self, size: int, lines: int, now: float) -> bool:
         self._allowance = min(BURST, self._allowance + max(0.0, now - self._filled_at) * RATE)
         self._filled_at = now
-        if self._allowance < size:
+        cost = size + lines * LINE_COST
+        if self._allowance < cost:
             self._dropped += size + len(self._rest)
             self._rest = b""
             return False
-        self._allowance -= size
+        self._allowance -= cost
         self._tell_dropped(now)
         return True
 
     def _tell_dropped(self, now: float) -> None:
         if self._dropped:
-            text = f"… {self._dropped} bytes of {self._stream} were dropped: more than {RATE} bytes per second …"
+            text = f"… {self._dropped} bytes of {self._stream} were dropped: they came faster than they are kept …"
             self._dropped = 0
             self._output(OutputLine(now, "warning", text, self._stream))
 
