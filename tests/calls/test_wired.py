@@ -6,7 +6,17 @@ import asyncio
 
 import pytest
 
-from weft.errors import DeadlineExceeded, DrainEnded, InstanceLost, ProtocolError, StartFailed, Unavailable, WeftError
+from weft.calls.wired import MOST_WAITING
+from weft.errors import (
+    DeadlineExceeded,
+    DrainEnded,
+    InstanceLost,
+    Overloaded,
+    ProtocolError,
+    StartFailed,
+    Unavailable,
+    WeftError,
+)
 from weft.wire import frames
 from weft.wire.frames import FrameError, pack_header
 
@@ -349,5 +359,17 @@ def test_a_peer_that_asks_without_reading_answers_is_bounded(run, raw_peer):
                 pass
             buffered = 0 if peer.lost else peer.channel.connection._transport.get_write_buffer_size()
             assert buffered < 8 * 1024 * 1024
+
+    run(main())
+
+
+def test_calls_that_their_callers_left_do_not_pile_up_for_a_peer_that_does_not_read(run, raw_peer, recording):
+    async def main():
+        async with raw_peer() as peer:
+            while peer.channel.connection.waiting <= MOST_WAITING:
+                peer.channel.open("web.request", ["x" * 50_000], recording()).cancel()
+                await asyncio.sleep(0)
+            with pytest.raises(Overloaded, match="shop"):
+                peer.channel.open("web.request", [], recording())
 
     run(main())

@@ -12,10 +12,13 @@ from weft.calls.credit import Credit
 from weft.calls.faults import Faults
 from weft.calls.hands import Hand, WiredCall, WiredReply
 from weft.calls.once import Once
-from weft.errors import DeadlineExceeded, InstanceLost, ProtocolError, Unavailable, WeftError
+from weft.errors import DeadlineExceeded, InstanceLost, Overloaded, ProtocolError, Unavailable, WeftError
 from weft.wire import frames
 from weft.wire.codec import decode
 from weft.wire.connection import Connection
+
+MOST_WAITING = 32 * 1024 * 1024
+"""Bytes that the other side has not taken, past which no call is begun: callers that leave take none of them along."""
 
 OnFault = Callable[[BaseException], None]
 """Told of an exception in a callback: it ends that callback's call and nothing else."""
@@ -95,6 +98,8 @@ class WiredChannel:
         """See channel.Channel. ``timeout`` (seconds) and ``trace`` travel to the other side."""
         if self.closed:
             raise Unavailable(f"{self._faults.who} is not running")
+        if self.connection.congested and self.connection.waiting > MOST_WAITING:
+            raise Overloaded(f"{self._faults.who} does not take the calls that wait for it")
         call_id = self._next_id
         while call_id in self._calls:  # open since before the ids began anew
             call_id = frames.next_id(call_id)

@@ -39,6 +39,11 @@ class Connection(asyncio.BufferedProtocol):
         self._gathering = False
         self._fault: Optional[Exception] = None
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that are handed over for writing and not yet taken by the other side."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     def send(self, kind: int, call_id: int, value: Any) -> int:
         """Queue one frame; returns the size of its payload in bytes. Raises FrameError when that is too large."""
         payload, apart = encode_apart(value)
