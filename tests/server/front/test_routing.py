@@ -91,6 +91,18 @@ def test_management_domains(run, site, respond, host):
     run(main())
 
 
+def test_what_leave_depends_on_reaches_management_though_connection_names_it(run, site, respond):
+    async def main():
+        async with site(respond(), management=Manager()) as it:
+            client = await it.connect()
+            fields = b"Connection: origin, sec-fetch-site, x-forwarded-by, x-own\r\n"
+            fields += b"Origin: http://a\r\nSec-Fetch-Site: cross-site\r\nX-Forwarded-By: b\r\nX-Own: 1\r\n\r\n"
+            client.send(ask_for("localhost")[:-2] + fields)
+            assert (await client.answer()).body == b"managed host,origin,sec-fetch-site,x-forwarded-by"
+
+    run(main())
+
+
 def test_control_socket_serves_management_alone(run, site, respond, tmp_path):
     manager = Manager()
 

@@ -37,6 +37,14 @@ BAD = {
     "bare LF behind a chunk size": (CHUNKED + b"3\nabc\r\n0\r\n\r\n", 400),
     "bare LF behind a chunk": (CHUNKED + b"3\r\nabc\n0\r\n\r\n", 400),
     "bare CR in a chunk extension": (CHUNKED + b"3;a\rb\r\nabc\r\n0\r\n\r\n", 400),
+    "a length beside an upgrade": (
+        POST + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 40\r\n\r\n" + GET + HOST + b"\r\n",
+        501,
+    ),
+    "chunked beside an upgrade": (
+        POST + b"Connection: close, upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        501,
+    ),
     "length in trailers": (CHUNKED + b"0\r\nContent-Length: 4\r\n\r\n", 400),
     "folded header": (GET + HOST + b"X: a\r\n b\r\n\r\n", 400),
     "header folded at once": (GET + b" " + HOST + b"\r\n", 400),

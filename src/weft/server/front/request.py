@@ -35,8 +35,10 @@ FORWARDED = frozenset((
 _HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"transfer-encoding", b"proxy-connection")
 )
-_END_TO_END = FORWARDED | {b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"expect"}
-"""Never dropped because ``Connection`` names them."""
+_END_TO_END = FORWARDED | {
+    b"host", b"content-length", b"content-type", b"authorization", b"cookie", b"expect", b"origin", b"sec-fetch-site",
+}  # fmt: skip
+"""Never dropped because ``Connection`` names them, as little as any other ``X-Forwarded-*``: leave depends on them."""
 _SPECIAL = _HOP_BY_HOP | FORWARDED | {b"content-length", b"expect", b"sec-websocket-key", b"sec-websocket-version"}
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 _DEFAULT_PORT = re.compile(rb":(?:80|443)?\Z")
@@ -156,7 +158,8 @@ def _apply(request: Request, special: Headers) -> None:
         request.keep_alive = request.keep_alive and not request.websocket
     dropped = found & _HOP_BY_HOP
     if b"connection" in found:
-        dropped |= _tokens(request.header(b"connection")) - _END_TO_END
+        named = _tokens(request.header(b"connection")) - _END_TO_END
+        dropped |= {name for name in named if not name.startswith(b"x-forwarded-")}
     if dropped:
         request.headers[:] = [field for field in request.headers if field[0] not in dropped]
 

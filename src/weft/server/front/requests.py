@@ -110,6 +110,8 @@ class RequestStream:
         self.queue.append(request)
 
     def _expect_body(self, request: Request) -> None:
+        if self._parser.should_upgrade():  # the parser would take the body for the next request
+            raise Refusal(501, "An upgrade of a request with a body is not known here: send it without Upgrade.")
         if request.length > self._settings.max_body_bytes:
             raise self._body_too_large()
         if request.length < 0:
