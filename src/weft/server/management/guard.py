@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from weft.server.front.peer import Peer
@@ -38,7 +39,7 @@ class Guard:
         """See ASGI."""
         denial = None
         if scope["type"] != "lifespan" and scope["path"] not in OPEN_PATHS:
-            denial = access.decide(await self._facts(scope))
+            denial = await self._judged(scope)
         if denial is None:
             await self._application(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -46,14 +47,24 @@ class Guard:
         else:
             await _answer(denial, send)
 
-    async def _facts(self, scope: Message) -> access.Facts:
+    async def _judged(self, scope: Message) -> access.Denial | None:
+        """Looks for the one who asks, which is dear, only where nothing else decides."""
         peer: Peer | None = scope.get("extensions", {}).get(PEER)
+        facts = self._facts(scope, peer)
+        denial = access.decide(facts)
+        if denial is None and facts.token is access.Token.ABSENT:
+            own_program = peer is not None and await self._judge.is_own_program(peer)
+            denial = access.decide(replace(facts, own_program=own_program))
+        return denial
+
+    def _facts(self, scope: Message, peer: Peer | None) -> access.Facts:
+        """All facts but one: ``own_program`` is taken for granted."""
         headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         control = peer is not None and peer.remote is None
         hosts = [value for name, value in headers if name == b"host"]
         host = host_name(hosts[0]) if len(hosts) == 1 else None
         return access.Facts(
-            own_program=peer is not None and await self._judge.is_own_program(peer),
+            own_program=True,
             token=access.read_token(headers, self._token),
             host_known=control or access.is_known_host(host, self._domains),
             same_origin=access.is_same_origin(headers, scope["scheme"]),

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from weakref import WeakKeyDictionary
 
 from weft.server.front.peer import Peer
@@ -23,7 +24,7 @@ _SCANS_AT_ONCE = 2
 
 
 class PeerJudge:
-    """Judges each connection once, in a thread, a few at a time.
+    """Judges each connection once, in a thread; those over TCP, which take a look at every process, a few at a time.
 
     ``managers()`` gives the pids of the instances of plugins that may manage. ``server`` is the server's own pid.
     """
@@ -37,7 +38,7 @@ class PeerJudge:
     async def is_own_program(self, peer: Peer) -> bool:
         """The verdict on this connection, which is then kept as long as the connection lives."""
         if peer not in self._verdicts:
-            async with self._scans:
+            async with self._scans if peer.remote else nullcontext():
                 if peer not in self._verdicts:
                     self._verdicts[peer] = await asyncio.to_thread(self.judge, peer, frozenset(self._managers()))
         return self._verdicts[peer]
