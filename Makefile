@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-INSTALL = $(UV) pip install --compile-bytecode --python $(BIN)/python
+INSTALL = @$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 SOURCES := src tests tools benchmarks
 # Commands that change nothing when they are repeated leave a stamp here.
 STAMPS := $(VENV)/.stamps
@@ -14,7 +14,7 @@ help: ## name the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
 serve: $(STAMPS)/server ## set everything up and serve the examples on http://localhost:3000
-	$(BIN)/weft serve $(ARGS) examples/
+	$(BIN)/weft serve examples/ $(ARGS)
 
 test: check ## the gates, then every test with branch coverage (ARGS="-k name" for some)
 	@mkdir -p build/coverage
@@ -61,13 +61,13 @@ $(STAMPS)/uv: requirements/uv.txt tools/find-python
 
 # Weft itself is installed in place, so that an edit is seen by the next start.
 $(STAMPS)/server: $(STAMPS)/uv requirements/server.txt requirements/build.txt pyproject.toml
-	@echo "weft: installing what the server needs"
+	@echo "weft: installing what the server needs (half a minute, once)"
 	$(INSTALL) --require-hashes -r requirements/server.txt -r requirements/build.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt
-	@echo "weft: installing what the tests need"
+	@echo "weft: installing what the tests need (a minute, once)"
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 

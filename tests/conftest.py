@@ -185,7 +185,7 @@ def _servers(home: Path) -> Iterator[StartServer]:
         state = state or home / "state"
         output = home / f"serve-{len(started)}.log"
         command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, arguments)]
-        command += ["--port", "0", "--rpc-port", "0", "--state", str(state)]
+        command += ["--port", "0", "--state", str(state)]
         with output.open("w") as sink:
             process = subprocess.Popen(
                 command, stdout=sink, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(env or {})}

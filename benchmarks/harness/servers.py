@@ -259,7 +259,7 @@ def weft(folder: Path, *, beside: int = 0, start: float = START) -> Iterator[Wef
     others = [_other(folder / "others", number) for number in range(beside)]
     port = free_port()
     command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, others)]
-    command += ["--port", str(port), "--rpc-port", "0", "--state", str(folder / "state")]
+    command += ["--port", str(port), "--state", str(folder / "state")]
     command += ["--config", str(folder / "weft.toml"), "--log-level", "warning"]
     program = Program(command, folder, folder / "log")
     with running(program):

@@ -137,8 +137,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Address to listen on; beyond loopback, management needs the token."""
     port: int = 3000
     """0: any free port."""
-    rpc_port: int = 7143
-    """Port of the RPC interface. 0: any free port."""
     state: Path
     """Folder of all that is kept: ``$WEFT_STATE``, else ``$XDG_DATA_HOME/weft``, else ``~/.local/share/weft``."""
     log_level: LogLevel = "info"

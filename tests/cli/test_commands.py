@@ -98,7 +98,7 @@ def test_what_a_later_version_will_have_is_refused_by_name(weft):
 def test_without_a_server_the_error_says_how_to_get_one(weft, tmp_path):
     done = weft("list")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: no server answers at {tmp_path / 'state'}")
+    assert done.stderr.startswith(f"error: no server runs at {tmp_path / 'state'}")
     assert "weft serve" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Traceback" in weft("list", "--debug").stderr
@@ -146,7 +146,7 @@ def test_a_plugins_life(weft, hello, weft_server, tmp_path):
     assert "state      running" in weft("status", "hello").stdout
     printed = [json.loads(line)["text"] for line in weft("logs", "hello", "--json").stdout.splitlines()]
     assert printed.count("asked") == 4
-    assert "hello: hello#2 serves" in weft("events").stdout
+    assert "  hello#2 serves\n" in weft("events").stdout
     keys = weft("config", "hello").stdout
     assert "colour" in keys
     assert "API_KEY" in keys

@@ -22,15 +22,15 @@ def read(tmp_path):
 
 def test_the_defaults_need_no_file():
     found = read_settings(None, {"HOME": "/home/me"}, {})
-    assert (found.host, found.port, found.rpc_port, found.log_level) == ("127.0.0.1", 3000, 7143, "info")
+    assert (found.host, found.port, found.log_level) == ("127.0.0.1", 3000, "info")
     assert found.state == Path("/home/me/.local/share/weft")
     assert found.management.domains == ("localhost",)
 
 
 def test_flags_beat_the_environment_which_beats_the_file(read):
-    text = 'host = "file"\nport = 1\nrpc_port = 1'
-    found = read(text, {"WEFT_PORT": "2", "WEFT_RPC_PORT": "2"}, rpc_port=3, strict=None)
-    assert (found.host, found.port, found.rpc_port, found.strict) == ("file", 2, 3, False)
+    text = 'host = "file"\nport = 1\nkeep_releases = 1'
+    found = read(text, {"WEFT_PORT": "2", "WEFT_KEEP_RELEASES": "2"}, keep_releases=3, strict=None)
+    assert (found.host, found.port, found.keep_releases, found.strict) == ("file", 2, 3, False)
 
 
 def test_tables_sizes_and_times(read):
@@ -67,14 +67,14 @@ def test_the_environment_reaches_every_setting(read):
 def test_every_problem_is_reported_at_once(read):
     text = 'prot = 1\nlog_level = "loud"\n[http]\nmax_header = 3\nheader_timeout = "soon"\n[policy]\nmemory = true\n'
     with pytest.raises(UsageError) as caught:
-        read(text, {"WEFT_PORT": "many", "WEFT_HTTP_MAX_HEADRES": "3"}, rpc_port="x")
+        read(text, {"WEFT_PORT": "many", "WEFT_HTTP_MAX_HEADRES": "3"}, keep_releases="x")
     lines = str(caught.value).splitlines()
     assert len(lines) == 8, lines
     said = "\n".join(lines)
     assert "weft.toml: prot: unknown key (did you mean 'port'?)" in said
     assert "weft.toml: http.max_header: unknown key (did you mean" in said
     assert "WEFT_PORT: " in said
-    assert "--rpc-port: " in said
+    assert "--keep-releases: " in said
     assert "WEFT_HTTP_MAX_HEADRES: no such setting (did you mean 'WEFT_HTTP_MAX_HEADERS'?)" in said
 
 

@@ -96,8 +96,7 @@ class Client:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NoServer(
-                f"no server answers at {self._state} ({error}): "
-                "start one with `weft serve`, or say with --state where it runs"
+                f"no server runs at {self._state}: start one with `weft serve`, or say with --state where it runs"
             ) from error
         except httpx.TransportError as error:
             raise NoServer(f"the server at {self._state} broke off: {str(error) or type(error).__name__}") from error

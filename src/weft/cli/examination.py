@@ -12,7 +12,7 @@ from weft.cli.client import Client
 from weft.errors import WeftError
 from weft.packages.environments import Environments
 
-PORTS = (("HTTP", 3000), ("GLoom's RPC", 7143))
+PORT = 3000
 NOT_YET = (
     ("sandbox", "not in this version: a plugin's process may touch what its user may"),
     ("memory and CPU limits", "not in this version: limits are kept with the plugin, and not enforced"),
@@ -25,8 +25,7 @@ async def examine(state: Path) -> list[dict[str, Any]]:
         *_system(),
         *await _tools(state),
         *[_fact(name, ok=False, detail=detail) for name, detail in NOT_YET],
-        await asyncio.to_thread(_server, state),
-        *[_port(name, number) for name, number in PORTS],
+        *await asyncio.to_thread(_server, state),
     ]
 
 
@@ -49,27 +48,26 @@ async def _tools(state: Path) -> list[dict[str, Any]]:
         _fact(
             each.name,
             ok=each.path is not None,
-            detail=" ".join(filter(None, (each.version, str(each.path or "not found"), each.note))),
+            detail="  ".join(filter(None, (each.version, str(each.path or "not found"), each.note))),
         )
         for each in facts
     ]
 
 
-def _server(state: Path) -> dict[str, Any]:
+def _server(state: Path) -> list[dict[str, Any]]:
+    """The server that runs, or whether one could listen."""
     try:
         plugins = Client(state).get("/api/v1/plugins")
     except WeftError as error:
-        return _fact("server", ok=False, detail=str(error))
-    return _fact("server", ok=True, detail=f"runs at {state} with {len(plugins)} plugins")
+        return [_fact("server", ok=False, detail=str(error)), _port(PORT)]
+    return [_fact("server", ok=True, detail=f"runs at {state} with {len(plugins)} plugin{'s'[: len(plugins) != 1]}")]
 
 
-def _port(name: str, number: int) -> dict[str, Any]:
+def _port(number: int) -> dict[str, Any]:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", number))
         except OSError as error:
-            return _fact(
-                f"port {number} ({name})", ok=False, detail=f"{error.strerror}: choose another, or stop its user"
-            )
-    return _fact(f"port {number} ({name})", ok=True, detail="free")
+            return _fact(f"port {number}", ok=False, detail=f"{error.strerror}: give weft serve another with --port")
+    return _fact(f"port {number}", ok=True, detail="free")

@@ -73,7 +73,10 @@ def config(session: Session, name: str) -> None:
 
     keys = session.client.get(plugin_path(name, "config"))
     rows = [(kind, key) for kind, names in keys.items() for key in names]
-    session.output.table(keys, ("kind", "key"), rows)
+    if rows or session.output.json:
+        session.output.table(keys, ("kind", "key"), rows)
+    else:
+        session.output.result(keys, f"{name} was given no settings, variables or grants")
 
 
 @click.command(cls=Command)
@@ -94,7 +97,7 @@ def revoke(session: Session, name: str, permissions: tuple[str, ...]) -> None:
 
 def _change_grants(session: Session, name: str, action: str, permissions: tuple[str, ...]) -> None:
     grants = _act(session, name, action, {"permissions": list(permissions)})
-    session.output.result({"name": name, "grants": grants}, f"{name} has: {' '.join(grants) or 'no grants'}")
+    session.output.result({"name": name, "grants": grants}, f"{name} is granted {' '.join(grants) or 'nothing'}")
 
 
 COMMANDS = (restart, rollback, remove, enable, disable, config, grant, revoke)

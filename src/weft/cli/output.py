@@ -35,13 +35,12 @@ class Output:
         self.line({"message": text}, text)
 
     def table(self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on a terminal, columns of text elsewhere."""
+        """Columns of text under their names; cells are whole, however narrow the terminal."""
         if self.json:
             self.result(value)
-        elif sys.stdout.isatty():
-            _print_rich_table(columns, rows)
-        else:
-            _print_plain_table(columns, rows)
+            return
+        header, *lines = _aligned([[column.upper() for column in columns], *rows])
+        print(f"\x1b[1m{header}\x1b[0m" if sys.stdout.isatty() else header, *lines, sep="\n")
 
     def progress(self, text: str) -> None:
         """How something long goes on."""
@@ -90,19 +89,6 @@ def _described(error: Exception) -> Any:
     return body or {"error": {"type": type(error).__name__, "message": _message(error)}}
 
 
-def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
-
-
-def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [[column.upper() for column in columns], *rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

@@ -70,7 +70,7 @@ def _facts(plugin: dict[str, Any]) -> list[tuple[str, str]]:
 def logs(session: Session, name: str, *, follow: bool, level: str) -> None:
     """What a plugin printed."""
     for line in session.client.lines(_path(name, "logs"), follow=follow, level=level):
-        session.output.line(line, f"{_time(line['time'])} {line['level']:<7} {line['text']}")
+        session.output.line(line, f"{_time(line['time'])}  {line['level']:<7}  {line['text']}")
 
 
 @click.command(cls=Command)
@@ -78,7 +78,13 @@ def logs(session: Session, name: str, *, follow: bool, level: str) -> None:
 def events(session: Session, *, follow: bool) -> None:
     """What happened."""
     for event in session.client.lines(_EVENTS, follow=follow):
-        session.output.line(event, f"{_time(event['time'])} {event['plugin']}: {event['message']}")
+        session.output.line(event, f"{_time(event['time'])}  {_told(event)}")
+
+
+def _told(event: dict[str, Any]) -> str:
+    """Most messages begin with the plugin's name; it is put before the others."""
+    name, message = event["plugin"], event["message"]
+    return message if message.startswith(name) else f"{name}: {message}"
 
 
 def _path(name: str, *more: str) -> str:

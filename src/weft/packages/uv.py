@@ -33,6 +33,8 @@ _NO_NETWORK = re.compile(
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b")
 _DETAIL = re.compile(r" [+~-] |Using Python .* environment at:")
 """Lines of uv's that say no more than the lock and the environment's path."""
+_FAILURE = re.compile(r"error: |  (?:cause|hint): | {9}")
+"""How uv explains a failure: the error has it whole."""
 _PROCESSES = 4
 
 
@@ -128,5 +130,5 @@ def _message(purpose: str, done: Finished) -> str:
 
 
 def _tell(progress: Progress, line: str) -> None:
-    if not _DETAIL.match(line):
+    if not _DETAIL.match(line) and not _FAILURE.match(line):
         progress(line)

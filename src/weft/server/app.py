@@ -188,7 +188,7 @@ class Server:
 
     async def load(self, preload: Sequence[Path], say: Say) -> None:
         """Load the named plugins, then bring back the deployed ones. Under ``strict`` the first failure is raised."""
-        say(f"management  {self.url(self.settings.management.domains[0])}")
+        say(_row("management", self.url(self.settings.management.domains[0])))
         async for outcome in self.loader.preload(preload, say):
             self._announce(outcome, say)
             if outcome[1] is not None and self.settings.strict:
@@ -206,8 +206,12 @@ class Server:
             say(f"error: {what}: {error}")
             return
         status = self.operator.status(what)
-        urls = "  ".join(self.url(domain) for domain in status.domains)
-        say(f"{status.name} {status.version}  {urls}")
+        say(_row(f"{status.name} {status.version}", *map(self.url, status.domains)))
+
+
+def _row(what: str, *urls: str) -> str:
+    """``shop 1.2.0            http://shop.localhost:3000``"""
+    return "  ".join((f"{what:<20}", *urls))
 
 
 def _write_access(records: Sequence[Access]) -> None:

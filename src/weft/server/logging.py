@@ -1,4 +1,4 @@
-"""The server's own log: structured, on stderr; for people on a terminal, JSON lines elsewhere."""
+"""The server's own log, on stderr: short lines for people on a terminal, JSON lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from weft.settings import LogLevel
 
@@ -15,10 +15,11 @@ LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def configure_logging(level: LogLevel) -> None:
     """Send what the server and its libraries log to stderr, from ``level`` on. Called once, by the program."""
+    people = sys.stderr.isatty()
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
     ]
     structlog.configure(
         processors=[
@@ -34,7 +35,7 @@ def configure_logging(level: LogLevel) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(people)],
         )
     )
     root = logging.getLogger()
@@ -43,7 +44,15 @@ def configure_logging(level: LogLevel) -> None:
     logging.getLogger("weft").setLevel(LEVELS[level])
 
 
-def _renderer() -> Processor:
-    if sys.stderr.isatty():
-        return structlog.dev.ConsoleRenderer()
-    return structlog.processors.JSONRenderer()
+def _rendering(people: bool) -> list[Processor]:  # noqa: FBT001 - one of two
+    if people:
+        return [_shortened, structlog.dev.ConsoleRenderer(pad_event_to=0)]
+    return [structlog.processors.JSONRenderer()]
+
+
+def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Without what the message says in its own words."""
+    message = str(event["event"])
+    if str(event.get("plugin", "")) in message:
+        event.pop("plugin", None)
+    return {key: value for key, value in event.items() if key not in ("logger", "kind")}

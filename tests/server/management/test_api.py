@@ -31,9 +31,7 @@ def serving(tmp_path):
 
     @asynccontextmanager
     async def start(**management):
-        settings = ServerSettings(
-            state=tmp_path / "state", port=0, rpc_port=0, management=ManagementSettings(**management)
-        )
+        settings = ServerSettings(state=tmp_path / "state", port=0, management=ManagementSettings(**management))
         async with Server(settings) as server:
             await server.load([], lambda _line: None)
             transport = httpx.AsyncHTTPTransport(uds=str(server.state.control_socket))

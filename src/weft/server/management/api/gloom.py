@@ -83,6 +83,6 @@ async def delete_plugin(name: str, request: Request) -> Response:
 
 
 def _told(error: WeftError) -> str:
-    if isinstance(error, Refused) and "preloaded" in str(error):
+    if isinstance(error, Refused) and " is preloaded: " in str(error):
         return "Plugin is preloaded"
     return f"plugin reported error: {error.message}" if isinstance(error, PluginError) else str(error)
