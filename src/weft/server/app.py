@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -197,6 +198,8 @@ class Server:
             self._announce(outcome, say)
         if removed := await self.engine.collect(idle=ENVIRONMENT_IDLE):
             _log.info("environments that nothing used for long are removed", environments=removed)
+        gc.collect()
+        gc.freeze()  # what the start leaves is there to stay: a collection under load need not walk through it
         self.ready = True
         say("ready")
 
