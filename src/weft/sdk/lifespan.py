@@ -84,7 +84,7 @@ class Lifespan:
         assert self._started is not None
         assert self._stopped is not None
         if not self._started.done():
-            self._without(f"it raised {type(error).__name__}: {error}" if error else "it returned at once")
+            self._without(f"it raised {error!r}" if error else "it returned at once")
         elif error is not None and not self._started.cancelled() and self._started.exception() is None:
             logger.error("the application's lifespan raised", exc_info=error)
         _settle(self._stopped, None)
