@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.errors import Conflict, UsageError
-from weft.server.router import Router, domain_name, host_name
+from weft.server.router import Router, domain_name, host_name, is_address
 
 
 class Service:
@@ -91,3 +91,15 @@ def test_spellings_are_remembered_within_a_bound():
     router.assign("shop", shop, ["a"])
     for port in range(10_000):
         assert router.lookup(b"a:%d" % port) is shop
+
+
+@given(st.ip_addresses())
+def test_addresses_are_told_from_names(address):
+    text, bracketed = str(address), f"[{address}]"
+    assert (is_address(text), is_address(bracketed)) == (address.version == 4, address.version == 6)
+    assert not is_address(f"{text}.localhost")
+
+
+@given(st.text(max_size=50))
+def test_no_host_makes_the_question_for_an_address_raise(host):
+    is_address(host)

@@ -5,6 +5,7 @@ A route exists only here. The front looks hosts up for each request; the operato
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Protocol
@@ -37,6 +38,15 @@ def host_name(host: bytes) -> str | None:
     """The name in a Host header's value: no port, no trailing dot, lower case; None when it is no valid host."""
     match = _HOST.fullmatch(host)
     return match[1].decode("ascii").rstrip(".").lower() or None if match else None
+
+
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an IPv4 address, or an IPv6 one in brackets."""
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        return (ipaddress.ip_address(host[1:-1] if bracketed else host).version == 6) == bracketed
+    except ValueError:
+        return False
 
 
 def domain_name(domain: str) -> str:

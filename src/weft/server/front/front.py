@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import ssl
 import time
@@ -20,7 +19,7 @@ from weft.server.front.peer import Management
 from weft.server.front.response import Heads
 from weft.server.front.traffic import Traffic
 from weft.server.front.websocket import Websocket
-from weft.server.router import Router
+from weft.server.router import Router, is_address
 from weft.settings import HttpSettings
 
 _SWEEP = 0.25
@@ -106,12 +105,7 @@ class Front:
 
     def is_management(self, name: str) -> bool:
         """Whether a host name (lower case, no port) is management's: one of its domains, or an address."""
-        if name in self._management_domains:
-            return True
-        with suppress(ValueError):  # most names are no address
-            ipaddress.ip_address(name.strip("[]"))
-            return True
-        return False
+        return name in self._management_domains or is_address(name)
 
     def count(self, name: str) -> Traffic:
         """The counters of a plugin, made on first use. Those of plugins without routes go when there are many."""

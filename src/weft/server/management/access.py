@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from weft.server.router import is_address
+
 _FORWARDED = (b"forwarded", b"x-forwarded-")
 _SAME_SITE = frozenset({b"none", b"same-origin"})
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
@@ -113,15 +115,6 @@ def is_same_site(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 def is_known_host(host: str | None, domains: Collection[str]) -> bool:
     """Whether ``host`` (no port, lower case) is one of management's ``domains`` or an address."""
     return host is not None and (host in domains or is_address(host))
-
-
-def is_address(host: str) -> bool:
-    """Whether ``host`` is an IPv4 address, or an IPv6 one in brackets."""
-    bracketed = host.startswith("[") and host.endswith("]")
-    try:
-        return (ipaddress.ip_address(host[1:-1] if bracketed else host).version == 6) == bracketed
-    except ValueError:
-        return False
 
 
 def is_beyond_loopback(host: str) -> bool:
