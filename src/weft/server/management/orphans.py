@@ -85,12 +85,5 @@ def _children() -> set[int]:
 
 def _ended_children() -> set[tuple[int, float]]:
     """(pid, start) of children that nobody has collected."""
-    processes = (read_process(pid) for pid in _children() if _is_zombie(pid))
-    return {(process.pid, process.started) for process in processes if process is not None}
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
+    processes = map(read_process, _children())
+    return {(process.pid, process.started) for process in processes if process is not None and process.ended}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _MOST_ANCESTORS = 1024
@@ -12,12 +12,16 @@ _MOST_ANCESTORS = 1024
 
 @dataclass(frozen=True)
 class Process:
-    """One process at one moment. ``started`` is in seconds since boot, ``uid`` the effective one."""
+    """One process at one moment. ``started`` is in seconds since boot, ``uid`` the effective one.
+
+    ``ended``: nobody has collected it yet.
+    """
 
     pid: int
     parent: int
     started: float
     uid: int
+    ended: bool = field(default=False, compare=False)
 
 
 def read_process(pid: int) -> Process | None:
@@ -27,7 +31,8 @@ def read_process(pid: int) -> Process | None:
         stat = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         status = (folder / "status").read_text("utf-8", "replace")
         uids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()
-        return Process(pid, parent=int(stat[1]), started=int(stat[19]) / os.sysconf("SC_CLK_TCK"), uid=int(uids[2]))
+        started = int(stat[19]) / os.sysconf("SC_CLK_TCK")
+        return Process(pid, parent=int(stat[1]), started=started, uid=int(uids[2]), ended=stat[0] == "Z")
     except (OSError, StopIteration, IndexError, ValueError):
         return None
 
