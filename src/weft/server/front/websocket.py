@@ -229,7 +229,7 @@ class Websocket(asyncio.Protocol):
         """The call failed."""
         self._call = None
         if isinstance(error, Unavailable):
-            self._fail(503, 1011, retry_after(getattr(error, "retry_after", 1.0)))
+            self._fail(503, 1011, retry_after(error.retry_after))
         elif isinstance(error, DrainEnded):
             self._fail(504, 1012)
         else:

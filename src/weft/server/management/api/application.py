@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -61,7 +61,7 @@ def build_management(
     return application
 
 
-def _application(context: Context, routers: Iterable[object]) -> FastAPI:
+def _application(context: Context, routers: Iterable[APIRouter]) -> FastAPI:
     application = FastAPI(
         title="Weft management",
         version=VERSION,
@@ -72,7 +72,7 @@ def _application(context: Context, routers: Iterable[object]) -> FastAPI:
     )
     application.state.context = context
     for router in routers:
-        application.include_router(router)  # type: ignore[arg-type]
+        application.include_router(router)
     application.add_exception_handler(WeftError, _answer_error)
     application.add_exception_handler(RequestValidationError, _answer_invalid)
     return application

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -19,9 +19,9 @@ from weft.server.management.forms import Form, receive
 from weft.server.management.problems import describe
 from weft.server.status import Deployed, PluginStatus
 from weft.server.uploads import Upload
+from weft.settings import LogLevel
 from weft.types import Progress
 
-Level = Literal["trace", "debug", "info", "warning", "error"]
 router = APIRouter(prefix="/api/v1")
 DEPLOY_FORM = {
     "requestBody": {
@@ -94,7 +94,7 @@ async def get_releases(name: str, request: Request) -> list[dict[str, Any]]:
 
 
 @router.get("/plugins/{name}/logs", summary="What it printed, one JSON object per line", response_class=Lines)
-async def get_logs(name: str, request: Request, *, follow: bool = False, level: Level = "trace") -> Response:
+async def get_logs(name: str, request: Request, *, follow: bool = False, level: LogLevel = "trace") -> Response:
     context = context_of(request)
     context.operator.status(name)
     return Lines(until(context.stopping, context.operator.logs(name, follow=follow, level=level)))
