@@ -459,6 +459,44 @@ def test_config_is_checked_against_the_schema_without_showing_it(state, upload, 
     run(main())
 
 
+def test_a_schema_that_takes_for_ever_holds_up_nobody(state, upload, run):
+    next_twice = '{{ allOf = [{{ "$ref" = "#/$defs/d{0}" }}, {{ "$ref" = "#/$defs/d{0}" }}] }}'
+    doubling = [f"d{step} = {next_twice.format(step + 1)}" for step in range(40)]
+    table = ["[tool.weft.config_schema]", '"$ref" = "#/$defs/d0"', '[tool.weft.config_schema."$defs"]', *doubling]
+    schema = "".join(f"# {line}\n" for line in [*table, 'd40 = { type = "object" }'])
+
+    async def main():
+        async with hosting(state) as host:
+            slow = asyncio.create_task(host.operator.deploy(upload("shop", app("x", schema))))
+            async with asyncio.timeout(4):
+                await host.operator.deploy(upload("other", app("x")))
+            assert not slow.done()
+            with pytest.raises(UsageError, match="shop: config could not be checked"):
+                await slow
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"config": {"a": 2**64}}, "cannot be handed"),
+        ({"config": {"a": "x" * 1024 * 1024}}, "at most"),
+        ({"env": {"A=B": "hush"}}, "A=B"),
+        ({"env": {"A": "hush\0"}}, "env 'A'"),
+        ({"env": {"": "hush"}}, "env ''"),
+    ],
+)
+def test_settings_that_no_plugin_can_be_handed(state, upload, run, given, words):
+    async def main():
+        async with hosting(state) as host:
+            with pytest.raises(UsageError, match=words) as caught:
+                await host.operator.deploy(upload("shop", app("x"), **given))
+            assert "hush" not in str(caught.value)
+
+    run(main())
+
+
 def test_a_schema_is_not_fetched_from_elsewhere(state, upload, run):
     schema = '# config_schema = { "$ref" = "https://example.org/schema.json" }\n'
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 from msgspec.structs import replace
 
 from weft.errors import UsageError
@@ -19,9 +18,10 @@ from weft.server.policy import ceiling, check, confine, merge_grants
 from weft.server.state import Settings, StoredPlugin, StoredRelease
 from weft.server.uploads import Upload
 from weft.settings import PluginSettings, PolicySettings
+from weft.wire.codec import encode
 
-SHOWN = 20
-"""Problems of a configuration that an error lists."""
+MAX_CONFIG = 1024 * 1024
+"""Bytes of a configuration as it is handed over."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def plan_deploy(
     domains = before.domains if upload.domains is None else checked_domains(upload.domains)
     settings = Settings(
         config={**before.config, **read_config(upload.config_file), **upload.config},
-        env={**before.env, **upload.env},
+        env={**before.env, **checked_env(upload.env)},
         domains=domains,
     )
     grants = merge_grants(stored.grants if stored else (), upload.allow)
@@ -87,7 +87,7 @@ def plan_preloaded(manifest: Manifest, domains: tuple[str, ...] | None, operator
 def _plan(manifest: Manifest, settings: Settings, grants: tuple[str, ...], operator: PluginSettings) -> Plan:
     domains = settings.domains or operator.domains or checked_domains(manifest.domains)
     config = {**operator.config, **settings.config}
-    check_config(manifest, {**manifest.config, **config})
+    _check_size(manifest, config)
     named = replace(manifest, domains=domains)
     return Plan(named, settings, grants, config, {**operator.env, **settings.env})
 
@@ -120,30 +120,19 @@ def read_config(content: bytes | None) -> dict[str, Any]:
     return dict(found)
 
 
-def check_config(manifest: Manifest, config: Mapping[str, Any]) -> None:
-    """Check the values against the plugin's ``config_schema``. Raises UsageError that names keys, never values."""
-    if manifest.config_schema is None:
-        return
+def checked_env(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Variables as an environment can hold them. Raises UsageError, which shows no value."""
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise UsageError(f"env {name!r}: expected a name without '=', and no NUL character in name and value")
+    return env
+
+
+def _check_size(manifest: Manifest, config: Mapping[str, Any]) -> None:
+    """Raises UsageError for what cannot be handed to a plugin; no value is shown."""
     try:
-        validator = jsonschema_rs.validator_for(
-            manifest.config_schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
-        )
-        problems = [_describe(error) for error in validator.iter_errors(dict(config))]
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"{manifest.name}: config_schema is no JSON Schema that can be used: {reason}") from None
-    if problems:
-        more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise UsageError("\n".join([f"{manifest.name}: config does not fit config_schema:", *problems[:SHOWN], *more]))
-
-
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"it refers to {uri[:200]}, and schemas are not fetched")
-
-
-def _describe(error: jsonschema_rs.ValidationError) -> str:
-    """Where and what rule; the value may be a secret."""
-    place = ".".join(map(str, error.instance_path)) or "config"
-    missing = getattr(error.kind, "property", None)
-    rule = "/".join(map(str, error.schema_path))
-    return f"  {place}: {missing!r} is required" if missing else f"  {place}: does not satisfy {rule}"
+        size = len(encode({**manifest.config, **config}))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UsageError(f"{manifest.name}: config holds what cannot be handed to a plugin: {error}") from None
+    if size > MAX_CONFIG:
+        raise UsageError(f"{manifest.name}: config has {size} bytes, at most {MAX_CONFIG}: keep data in files")
