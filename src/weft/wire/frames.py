@@ -41,9 +41,9 @@ LAST_ID = 0xFFFFFFFF
 
 _VIEWED = 4 * 1024
 """Bytes of a payload from which on it is handed over as a view: cheaper than a copy, dearer than a small one."""
-_MEMORY = 256 * 1024
-"""Bytes that a reader has for the stream, unless a larger frame needs more."""
-_ROOM = 32 * 1024
+_LEAST, _MOST = 16 * 1024, 256 * 1024
+"""Bytes that a reader has for the stream: at first, and from the first read that fills it; a large frame gets more."""
+_ROOM = 8 * 1024
 """Bytes that one read should be able to take."""
 
 Payload = Union[bytes, bytearray, memoryview]
@@ -79,7 +79,7 @@ class FrameReader:
         self._deliver = deliver
         self._begin = 0
         self._end = 0
-        self._allocate(_MEMORY)
+        self._allocate(_LEAST)
 
     def _allocate(self, size: int) -> None:
         self._memory = bytearray(size)
@@ -122,14 +122,20 @@ class FrameReader:
     def _keep(self, position: int, needed: int) -> None:
         """Keep what lies behind ``position``, the beginning of a frame of ``needed`` bytes, with room for the rest."""
         left = self._end - position
-        if not left:
+        size = len(self._memory)
+        if self._end == size and size < _MOST:  # a read that filled it: more is waiting
+            self._move(position, left, _MOST)
+        elif not left:
             self._begin = self._end = 0
-            return
-        self._begin = position
-        if len(self._memory) - position >= max(needed, left + _ROOM):
-            return
+        elif size - position >= max(needed, left + _ROOM):
+            self._begin = position
+        else:
+            self._move(position, left, max(size, needed + _ROOM))
+
+    def _move(self, position: int, left: int, size: int) -> None:
+        """Move what is left to the front of a memory of ``size`` bytes, or more where a frame was larger."""
         view = self._view
-        if needed + _ROOM > len(self._memory):
-            self._allocate(needed + _ROOM)
+        if size > len(self._memory):
+            self._allocate(size)
         self._view[:left] = view[position : position + left]
         self._begin, self._end = 0, left
