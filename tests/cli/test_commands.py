@@ -155,8 +155,8 @@ def test_a_plugins_life(weft, hello, weft_server, tmp_path):
     assert weft("disable", "hello").stdout == "hello is disabled\n"
     assert weft("enable", "hello").returncode == 0
     assert weft("restart", "hello").returncode == 0
-    assert weft("grant", "hello", "memory=1GiB").stdout == "hello has: memory=1GiB\n"
-    assert weft("revoke", "hello", "memory=1GiB").stdout == "hello has: no grants\n"
+    assert weft("grant", "hello", "memory=1GiB").stdout == "hello is granted memory=1GiB\n"
+    assert weft("revoke", "hello", "memory=1GiB").stdout == "hello is granted nothing\n"
     assert weft("remove", "hello").stdout == "hello is removed\n"
     gone = weft("status", "hello")
     assert gone.returncode == 1
@@ -171,9 +171,10 @@ def ask(server, host):
 
 def test_new_check_pack_and_deploy_of_what_they_make(weft, weft_server, tmp_path):
     assert weft("new", "my-shop", "--web").returncode == 0
-    assert weft("new", "my-shop").returncode == 1
+    again = weft("new", "my-shop")
+    assert (again.returncode, "exists already" in again.stderr) == (1, True)
     checked = weft("check", "my-shop")
-    assert (checked.returncode, checked.stdout) == (0, "my-shop 0.1.0: good; provides what its entry is\n")
+    assert (checked.returncode, checked.stdout) == (0, "my-shop 0.1.0: good; provides web@1\n")
     packed = weft("pack", "my-shop")
     assert packed.stdout == "my-shop-0.1.0.plg\n"
     first = (tmp_path / "my-shop-0.1.0.plg").read_bytes()

@@ -15,10 +15,11 @@ from weft.errors import UsageError
 @click.option("--web", is_flag=True, default=True, help="A web application (the default).")
 def new(session: Session, name: str, *, web: bool) -> None:
     """Make a plugin: a folder NAME with an application and its manifest."""
-    from weft.cli.scaffold import make_web
+    from weft.packages.scaffold import scaffold
 
     assert web
-    folder = make_web(Path(name))
+    folder = Path(name)
+    scaffold(folder.name, "web", folder.parent)
     session.output.result({"folder": str(folder)}, f"{folder}/ is made: try it with `weft dev {folder}`")
 
 
