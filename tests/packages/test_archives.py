@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weft.errors import PackageError, StorageFailed
-from weft.packages.archives import ArchiveLimits, kind_of, opened, pack, unpack
+from weft.packages.archives import ArchiveLimits, kind_of, pack, unpack
 from weft.packages.digests import digest_folder
 
 
@@ -355,12 +355,3 @@ def test_any_other_upload_is_refused_with_what_to_send(tmp_path: Path, data: byt
     (tmp_path / "plugin.so").write_bytes(data)
     with pytest.raises(PackageError, match=rf"plugin\.so.*{what}.*\.plg"):
         kind_of(tmp_path / "plugin.so")
-
-
-def test_a_source_is_opened_whatever_it_is(plugin: Path, tmp_path: Path) -> None:
-    archive = pack(plugin, tmp_path / "shop.plg")
-    with opened(archive) as folder:
-        assert (folder / "pyproject.toml").is_file()
-    assert not folder.exists()
-    with opened(plugin) as folder:
-        assert folder == plugin

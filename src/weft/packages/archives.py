@@ -174,16 +174,6 @@ def unpack(archive: Path, into: Path, *, limits: ArchiveLimits = LIMITS) -> Path
         raise StorageFailed(f"{archive.name}: could not be unpacked: {error}") from error
 
 
-@contextmanager
-def opened(source: Path) -> Iterator[Path]:
-    """The source as something that a manifest can be read from: a ``.plg`` unpacked for as long as it lasts."""
-    if source.suffix != ".plg" or not source.is_file():
-        yield source
-        return
-    with tempfile.TemporaryDirectory(prefix="weft-") as temporary:
-        yield unpack(source, Path(temporary))
-
-
 def _unpack(archive: Path, into: Path, temporary: Path, limits: ArchiveLimits) -> Path:
     files = temporary / "files"
     files.mkdir()

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from weft.errors import PackageError, StorageFailed
 from weft.packages.digests import PREFIX, differences, digest_hex, digest_index, index_nodes
+from weft.packages.durable import sync_folder
 from weft.packages.tree import Node, walk
 
 FILES = "files"
@@ -43,7 +44,7 @@ class ContentStore:
             with (partial / INDEX).open("xb") as file:
                 file.write(index.encode())
                 _sync_file(file)
-            _sync_folder(partial)
+            sync_folder(partial)
             partial.chmod(0o755)
             digest = digest_index(index)
             self._settle(partial, digest)
@@ -78,7 +79,7 @@ class ContentStore:
                 target.rename(partial / "removed")
             except FileNotFoundError:
                 return
-            _sync_folder(self._root)
+            sync_folder(self._root)
 
     def digests(self) -> set[str]:
         """All that is kept."""
@@ -120,7 +121,7 @@ class ContentStore:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
             self.verify(digest)  # another call has just stored the same content
-        _sync_folder(self._root)
+        sync_folder(self._root)
 
 
 def _copy(source: Path, target: Path, nodes: list[Node]) -> None:
@@ -135,7 +136,7 @@ def _copy(source: Path, target: Path, nodes: list[Node]) -> None:
         else:
             _copy_file(source / node.path, place, 0o555 if node.kind == "program" else 0o444)
     for folder in [target / node.path for node in reversed(nodes) if node.kind == "folder"] + [target]:
-        _sync_folder(folder)
+        sync_folder(folder)
         folder.chmod(0o555)
 
 
@@ -150,15 +151,6 @@ def _copy_file(source: Path, target: Path, mode: int) -> None:
 def _sync_file(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush a folder's own entries: a rename is durable only then."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _discard(folder: Path) -> None:

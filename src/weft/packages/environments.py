@@ -19,9 +19,10 @@ from weft.packages.durable import write_whole
 from weft.packages.exclusive import exclusive, exclusive_if_free
 from weft.packages.helpers import Helpers
 from weft.packages.interpreters import Fact, Interpreter, Interpreters
-from weft.packages.programs import Progress, quiet
+from weft.packages.programs import quiet
 from weft.packages.resolution import Resolutions, Resolved
 from weft.packages.uv import Uv
+from weft.types import Progress
 
 RunUv = Callable[..., Awaitable[str]]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from weft.errors import EnvironmentFailed
 from weft.packages.exclusive import exclusive
 from weft.packages.interpreters import Interpreter
-from weft.packages.programs import Progress
 from weft.packages.resolution import content_address
 from weft.packages.uv import Uv
+from weft.types import Progress
 
 _WAIT = 300.0
 """Seconds that one waits for another who installs the same."""

@@ -7,13 +7,13 @@ import os
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-Progress = Callable[[str], None]
+from weft.types import Progress
 
 _BLOCK = 64 * 1024
 _LONGEST_LINE = 16 * 1024

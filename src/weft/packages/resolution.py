@@ -16,8 +16,8 @@ from weft.errors import EnvironmentFailed
 from weft.manifest.model import Requires
 from weft.packages.durable import write_whole
 from weft.packages.interpreters import Interpreter
-from weft.packages.programs import Progress
 from weft.packages.uv import NEUTRAL, Uv
+from weft.types import Progress
 
 _PYLOCK = "pylock.toml"
 _LOCAL = re.compile(r"^(-e |\.{0,2}/)|@ file:|\bpath\s*=\s*\"", re.MULTILINE)

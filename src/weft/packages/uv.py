@@ -12,7 +12,8 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from weft.errors import EnvironmentFailed
-from weft.packages.programs import Finished, Progress, quiet, run
+from weft.packages.programs import Finished, quiet, run
+from weft.types import Progress
 
 NEUTRAL = Path("/")
 """Where uv runs when no project is meant: no ``pyproject.toml`` or ``uv.toml`` of a bystander is read from here."""
