@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +113,3 @@ def variables(_ctx: click.Context, param: click.Parameter, values: tuple[str, ..
             )
         found[key] = given if equals else os.environ[key]
     return found
-
-
-Callback = Callable[..., Any]

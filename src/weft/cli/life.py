@@ -10,6 +10,11 @@ from weft.cli.command import Command, Session
 from weft.cli.deploying import describe
 
 
+def _serve(session: Session, name: str, action: str, body: Any = None) -> None:
+    result = _act(session, name, action, body)
+    session.output.result(result, describe(result))
+
+
 def _act(session: Session, name: str, action: str, body: Any = None) -> Any:
     from weft.cli.client import plugin_path
 
@@ -21,8 +26,7 @@ def _act(session: Session, name: str, action: str, body: Any = None) -> Any:
 @click.argument("name")
 def restart(session: Session, name: str) -> None:
     """Run the same release anew; no request is lost."""
-    result = _act(session, name, "restart")
-    session.output.result(result, describe(result))
+    _serve(session, name, "restart")
 
 
 @click.command(cls=Command)
@@ -33,16 +37,14 @@ def rollback(session: Session, name: str, release: str | None) -> None:
     number = release.rpartition("#")[2] if release else None
     if number is not None and not number.isdigit():
         raise click.BadParameter("expected the number of a release", param_hint="RELEASE")
-    result = _act(session, name, "rollback", {"release": int(number) if number else None})
-    session.output.result(result, describe(result))
+    _serve(session, name, "rollback", {"release": int(number) if number else None})
 
 
 @click.command(cls=Command)
 @click.argument("name")
 def enable(session: Session, name: str) -> None:
     """Start a disabled plugin, now and with the server."""
-    result = _act(session, name, "enable")
-    session.output.result(result, describe(result))
+    _serve(session, name, "enable")
 
 
 @click.command(cls=Command)

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from weft.cli.command import Command, Session
-
-LEVELS = click.Choice(["trace", "debug", "info", "warning", "error"])
+from weft.types import LEVELS
 
 
 @click.command(cls=Command)
@@ -17,7 +16,7 @@ LEVELS = click.Choice(["trace", "debug", "info", "warning", "error"])
 @click.option("--host", help="Address to listen at.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port for HTTP; 0: any free one.  [default: 3000]")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="weft.toml.")
-@click.option("--log-level", type=LEVELS, help="[default: info]")
+@click.option("--log-level", type=click.Choice(LEVELS), help="[default: info]")
 @click.option("--strict", is_flag=True, default=None, help="Exit 1 when a PATH cannot be served.")
 def serve(session: Session, paths: tuple[Path, ...], config: Path | None, **flags: Any) -> None:
     """Run the server.

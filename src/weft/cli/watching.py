@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from weft.cli.command import Command, Session
-from weft.cli.serving import LEVELS
+from weft.types import LEVELS
 
 _EVENTS = "/api/v1/events"
 _PLUGINS = "/api/v1/plugins"
@@ -66,7 +66,7 @@ def _facts(plugin: dict[str, Any]) -> list[tuple[str, str]]:
 @click.command(cls=Command)
 @click.argument("name")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints from now on.")
-@click.option("--level", type=LEVELS, default="trace", show_default=True, help="This level and above.")
+@click.option("--level", type=click.Choice(LEVELS), default="trace", show_default=True, help="This level and above.")
 def logs(session: Session, name: str, *, follow: bool, level: str) -> None:
     """What a plugin printed."""
     for line in session.client.lines(_path(name, "logs"), follow=follow, level=level):
