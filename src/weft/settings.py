@@ -37,7 +37,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     websocket_ping: float = 20.0
     """Seconds between pings on an open websocket; a client silent for two of them is cut. 0: none."""
     max_connections: int = 10_000
-    """Open client connections; past it new ones are answered 503 and closed."""
+    """Open client connections, at most half of the files that the server may open; past it they are answered 503."""
     max_in_flight: int = 1_000
     """Requests in flight per plugin; past it 503 with Retry-After."""
     trusted_proxies: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from weft.engine import Engine
 from weft.errors import StorageFailed, UsageError
 from weft.packages.contents import ContentStore
 from weft.server import control
+from weft.server.descriptors import raise_limit, within_limit
 from weft.server.domains import Claims
 from weft.server.fleet import Fleet
 from weft.server.front.access_log import line
@@ -34,6 +35,7 @@ from weft.server.router import Router
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
 from weft.settings import ServerSettings
+from weft.types import Progress
 
 DRAIN = 30.0
 """Seconds that requests under way have when the server ends."""
@@ -43,7 +45,6 @@ CHANGES_GRACE = 10.0
 ENVIRONMENT_IDLE = 30 * 24 * 3600.0
 """Seconds for which an environment that nothing uses is kept: a roll-back then needs no network."""
 
-Say = Callable[[str], None]
 _log = structlog.get_logger("weft.server")
 _access = structlog.get_logger("weft.access")
 
@@ -112,7 +113,7 @@ class Server:
         token = await asyncio.to_thread(self.state.token)
         management = ManagementService(self._management(token))
         front = self._front = Front(
-            self.settings.http,
+            within_limit(self.settings.http),
             self.router,
             management=management,
             management_domains=self.settings.management.domains,
@@ -187,7 +188,7 @@ class Server:
 
     # --- plugins ----------------------------------------------------------------------------------------------------
 
-    async def load(self, preload: Sequence[Path], say: Say) -> None:
+    async def load(self, preload: Sequence[Path], say: Progress) -> None:
         """Load the named plugins, then bring back the deployed ones. Under ``strict`` the first failure is raised."""
         say(_row("management", self.url(self.settings.management.domains[0])))
         async for outcome in self.loader.preload(preload, say):
@@ -203,7 +204,7 @@ class Server:
         self.ready = True
         say("ready")
 
-    def _announce(self, outcome: Outcome, say: Say) -> None:
+    def _announce(self, outcome: Outcome, say: Progress) -> None:
         what, error = outcome
         if error is not None:
             say(f"error: {what}: {error}")
@@ -222,12 +223,13 @@ def _write_access(records: Sequence[Access]) -> None:
         _access.info(line(record))
 
 
-async def serve(settings: ServerSettings, preload: Sequence[Path], *, say: Say) -> None:
+async def serve(settings: ServerSettings, preload: Sequence[Path], *, say: Progress) -> None:
     """Run a server until SIGTERM or SIGINT, then drain; a second signal ends it at once.
 
     ``say`` is told each line for the operator: progress, one line per plugin with its URL, then ``ready``. Raises what
     keeps the server from starting, and with ``strict`` the error of a plugin that could not be loaded.
     """
+    raise_limit()
     with Stopping() as stopping:
         async with adopting(), Server(settings) as server:
             await stopping.or_done(server.load(preload, say))
