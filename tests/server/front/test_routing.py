@@ -255,6 +255,16 @@ def test_access_log(run, site, respond):
     assert line(served).startswith('127.0.0.1 shop.localhost "GET /"%20x?y HTTP/1.1" 200 5 ')
 
 
+def test_access_records_do_not_hold_what_a_client_made_long(run, site, respond):
+    async def main():
+        async with site(respond()) as it:
+            assert (await it.get("/" + "x" * 50_000)).status == 200
+        return it.accesses
+
+    (record,) = run(main())
+    assert 1000 < len(record.target) < 5000
+
+
 def test_no_access_log(run, site, respond):
     async def main():
         async with site(respond(), access_log=False) as it:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _HELD = 20_000
 """Records held between two flushes; what comes past it is counted and lost."""
 
+_LONGEST = 2048
+"""Bytes kept of a target or a host: a log that cannot be written must not hold what a client made long."""
+
 Sink = Callable[[Sequence[Access]], None]
 """Takes a batch of records, in a thread of its own; never two batches at a time."""
 
@@ -52,7 +55,7 @@ class AccessLog:
         self._records.append(
             Access(
                 time.time(), traffic.name if traffic is not None else "", client[0] if client else "-",
-                request.method, request.host, request.target, request.version, status, sent,
+                request.method, request.host[:_LONGEST], request.target[:_LONGEST], request.version, status, sent,
                 self._clock.now - since,
             )
         )  # fmt: skip
