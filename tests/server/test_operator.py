@@ -592,6 +592,13 @@ def test_a_deploy_serves_in_place_of_named_files_until_these_change(state, tmp_p
             with pytest.raises(Refused):
                 await host.operator.remove("shop")
 
+    async def edit_deploy_and_go_back():
+        async with hosting(state) as host:
+            await host.restore()
+            deployed = await host.operator.deploy(upload("shop", named.read_text()))
+            assert (deployed.release, await host.ask("shop.localhost")) == (3, "four")
+            await host.operator.rollback("shop")
+
     async def served(*paths):
         async with hosting(state) as host:
             await host.preload(*paths)
@@ -602,8 +609,12 @@ def test_a_deploy_serves_in_place_of_named_files_until_these_change(state, tmp_p
     run(replace_it())
     assert run(served(plugins)) == (2, True, "two")
     assert run(served()) == (2, False, "two")
+    preloadable(plugins, "shop", "four")
+    run(edit_deploy_and_go_back())
+    assert run(served(plugins)) == (2, True, "two")
     preloadable(plugins, "shop", "three")
-    assert run(served(plugins)) == (3, True, "three")
+    assert run(served(plugins)) == (4, True, "three")
+    assert run(served()) == (4, False, "three")
 
 
 def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(state, tmp_path, upload, run):
@@ -618,7 +629,15 @@ def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(state, 
             assert await host.ask("boss.localhost") == "two"
             assert host.operator.status("boss").grants == ("manage",)
 
+    async def served():
+        async with hosting(state) as host:
+            assert await host.preload(named) == [("boss", None)]
+            return host.operator.status("boss").grants, await host.ask("boss.localhost")
+
     run(main())
+    named.write_text(asking + "# /// script\n".join(["", ""])[:0] + app("three"))
+    assert run(served())[1] == "three"
+    assert run(served()) == (("manage",), "three")
 
 
 def test_a_path_that_fails_is_tried_again_when_it_changes(state, tmp_path, run):

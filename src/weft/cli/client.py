@@ -99,7 +99,10 @@ class Client:
                 f"no server runs at {self._state}: start one with `weft serve`, or say with --state where it runs"
             ) from error
         except httpx.TransportError as error:
-            raise NoServer(f"the server at {self._state} broke off: {str(error) or type(error).__name__}") from error
+            raise NoServer(
+                f"the server at {self._state} ended before it had answered: "
+                "start it again, then `weft list` says what runs"
+            ) from error
 
 
 def _following() -> httpx.Timeout:

@@ -13,11 +13,12 @@ import watchfiles
 from weft.errors import Conflict, WeftError
 from weft.manifest import find_plugins
 from weft.runtimes.launch import Facts
-from weft.server.deployments import plan_preloaded
+from weft.server.deployments import Plan, plan_preloaded
 from weft.server.fleet import Fleet, Record
 from weft.server.naming import name_check
 from weft.server.operator import Operator
-from weft.server.state import Store, StoredPlugin
+from weft.server.policy import exceeding, merge_grants
+from weft.server.state import NewRelease, Store, StoredPlugin
 from weft.server.uploads import Source, open_named
 from weft.settings import PluginSettings, Preload, ServerSettings
 from weft.types import Progress
@@ -87,27 +88,47 @@ class Loader:
             operator = self._settings.plugins.get(name, PluginSettings())
             plan = plan_preloaded(source.manifest, given.domains, operator)
 
-            check_name = name_check(Source(source.folder, source.manifest, named=True))
-
-            async def commit(facts: Facts) -> None:
-                check_name(facts)
-
             with self._fleet.exclusive(name):
                 if name in self._fleet.records:
                     raise Conflict(f"there is a plugin {name} already: give this one another name")
                 async with self._fleet.stored(source.folder) as digest:
-                    stored = await asyncio.to_thread(self._store.plugin, name)
-                    if stored and stored.over == digest and stored.enabled:
-                        await self._start_in_place(stored, _of(name, progress))
-                        return name
-                    number = await asyncio.to_thread(self._store.next_number, name)
-                    record = Record(name=name, over=digest, digest=digest, number=number, settings=plan.settings)
-                    await self._fleet.start(plan, record, commit=commit, progress=_of(name, progress))
+                    await self._start(source, plan, digest, _of(name, progress))
         return name
 
-    async def _start_in_place(self, stored: StoredPlugin, progress: Progress) -> None:
-        """Start what was deployed in place of files that did not change since."""
-        await self._operator.start_release(stored, stored.current, progress=progress, over=stored.over)
+    async def _start(self, source: Source, plan: Plan, digest: str, progress: Progress) -> None:
+        """Start the named files, or what was deployed in their place."""
+        name = plan.name
+        stored = await asyncio.to_thread(self._deployed_after, name, digest)
+        if stored is not None:
+            await self._operator.start_release(stored, stored.current, progress=progress, over=digest)
+            return
+        number = await asyncio.to_thread(self._store.next_number, name)
+        record = Record(name=name, over=digest, digest=digest, number=number, settings=plan.settings)
+        check_name = name_check(Source(source.folder, source.manifest, named=True))
+
+        async def commit(facts: Facts) -> None:
+            check_name(facts)
+            await asyncio.to_thread(self._keep, plan, record)
+
+        await self._fleet.start(plan, record, commit=commit, progress=progress)
+
+    def _keep(self, plan: Plan, record: Record) -> None:
+        """Where a plugin was replaced before, what its files hold now is one more of its releases."""
+        stored = self._store.plugin(plan.name)
+        if stored is not None and stored.over:
+            release = NewRelease(
+                number=record.number, version=plan.manifest.version, digest=record.digest, settings=plan.settings
+            )
+            asked = (each.grant for each in exceeding(plan.manifest, self._settings.policy))
+            self._store.commit_release(plan.name, release, grants=merge_grants(stored.grants, asked), before=stored)
+
+    def _deployed_after(self, name: str, digest: str) -> StoredPlugin | None:
+        """What was deployed in place of named files; None where these hold what no release of it had."""
+        stored = self._store.plugin(name)
+        if stored is None or not stored.enabled:
+            return None
+        known = {stored.over, *(each.digest for each in self._store.releases(name))}
+        return stored if stored.over and digest in known else None
 
     def _retry_later(self, given: Preload, progress: Progress) -> None:
         task = asyncio.create_task(self._retry(given, progress))
@@ -149,7 +170,7 @@ class Loader:
 
     def _is_free(self, stored: StoredPlugin) -> bool:
         record = self._fleet.records.get(stored.name)
-        if record is not None and record.over != stored.over:
+        if record is not None and record.number != stored.current.number:
             _log.warning("a preloaded plugin stands in for the deployed one of its name", plugin=stored.name)
         return record is None
 

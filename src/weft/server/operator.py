@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
+from msgspec.structs import replace as replace_fields
 
 from weft.errors import Refused, UsageError, WeftError
 from weft.runtimes.launch import Facts
@@ -139,8 +140,10 @@ class Operator:
         """What a deployment follows: what is stored, or the operator's files where they serve."""
         stored = self._store.plugin(name)
         record = self._fleet.records.get(name)
-        if record is None or not record.preloaded or (stored and stored.over == record.over):
+        if record is None or not record.preloaded:
             return stored
+        if stored and (stored.current.number, stored.current.digest) == (record.number, record.digest):
+            return replace_fields(stored, over=stored.over or record.over)
         plugin = self._fleet.plugin(name)
         asked = exceeding(plugin.manifest, self._settings.policy) if plugin else []
         return record.as_stored(merge_grants(each.grant for each in asked))
