@@ -36,6 +36,7 @@ class Connection(asyncio.BufferedProtocol):
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._out: List[bytes] = []
         self._large = False
+        self._silent = False
         self._gathering = False
         self._fault: Optional[Exception] = None
 
@@ -74,10 +75,13 @@ class Connection(asyncio.BufferedProtocol):
         large, self._large = self._large, False
         if not out or self._transport is None or self._transport.is_closing():
             return
-        if large:
-            self._transport.writelines(out)
-        else:
+        if not large:
             self._transport.write(b"".join(out))
+        elif self._silent:
+            self._transport.writelines(out[:-1])
+            self._transport.write(out[-1])
+        else:
+            self._transport.writelines(out)
 
     def close(self) -> None:
         """Write what is queued, then end the connection."""
@@ -95,6 +99,8 @@ class Connection(asyncio.BufferedProtocol):
         """See asyncio.BufferedProtocol."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         self._loop = asyncio.get_running_loop()
+        # asyncio's own transports do not say, up to CPython 3.13.0, that writelines() made them congested; write() does.
+        self._silent = isinstance(transport, asyncio.Transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if self._out:
             self._gather()
