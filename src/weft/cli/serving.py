@@ -23,14 +23,18 @@ def serve(session: Session, paths: tuple[Path, ...], config: Path | None, **flag
 
     Each PATH is a plugin or a folder of plugins: loaded first, and not removable by clients.
     """
+    import gc
     import os
 
+    gc.disable()  # what is imported stays: to look for garbage in it takes a fifth of the start
     import uvloop
 
     from weft.server.app import serve as run
     from weft.server.configuration import read_settings
     from weft.server.logging import configure_logging
 
+    gc.freeze()
+    gc.enable()
     given = session.given_state
     settings = read_settings(config, os.environ, {**flags, "state": str(given.absolute()) if given else None})
     configure_logging(settings.log_level)
