@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import replace
 from typing import Any
 
+from weft.errors import Refused
 from weft.server.front.peer import Peer
 from weft.server.management import access
 from weft.server.management.peers import PeerJudge
+from weft.server.management.problems import describe
 from weft.server.router import host_name
 
 Message = MutableMapping[str, Any]
@@ -75,8 +77,7 @@ class Guard:
 
 
 async def _answer(denial: access.Denial, send: Send) -> None:
-    error = {"type": "Refused", "message": str(denial), "plugin": "", "traceback": "", "problems": []}
-    body = json.dumps({"error": error}).encode()
+    body = json.dumps(describe(Refused(str(denial)))).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if denial.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="weft"'))
