@@ -635,7 +635,7 @@ def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(state, 
             return host.operator.status("boss").grants, await host.ask("boss.localhost")
 
     run(main())
-    named.write_text(asking + "# /// script\n".join(["", ""])[:0] + app("three"))
+    named.write_text(asking + app("three"))
     assert run(served())[1] == "three"
     assert run(served()) == (("manage",), "three")
 

@@ -25,6 +25,8 @@ path = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable
 print(json.dumps([path, platform.python_version(), sys.abiflags, sys.implementation.name, sysconfig.get_platform()]))
 """
 _PROBE_DEADLINE = 30.0
+OLDEST = (3, 9)
+"""The oldest Python that runs plugins."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,14 @@ class Interpreters:
 
 
 def _facts(listed: list[dict[str, str]]) -> list[Fact]:
-    """One for each interpreter, though uv lists it under each of its names."""
-    known = {os.path.realpath(entry["path"]): entry for entry in listed}
+    """One for each interpreter that can run plugins, though uv lists it under each of its names."""
+    known = {os.path.realpath(entry["path"]): entry for entry in listed if _runs_plugins(entry["version"])}
     return [Fact(f"Python ({entry['implementation']})", entry["version"], Path(path)) for path, entry in known.items()]
+
+
+def _runs_plugins(version: str) -> bool:
+    major, minor = version.split(".")[:2]
+    return (int(major), int(minor)) >= OLDEST
 
 
 async def probe(executable: Path, *, plugin: str) -> Interpreter:
