@@ -155,9 +155,9 @@ class WebsocketCycle:
         else:
             self._end(item[1], item[2])
 
-    def _whole(self, last: Any) -> Union[str, bytes]:
+    def _whole(self, last: Union[str, bytes]) -> Union[str, bytes]:
         if not self._parts:
-            return last  # type: ignore[no-any-return]
+            return last
         parts, self._parts = [*self._parts, last], []
         return "".join(parts) if isinstance(last, str) else b"".join(parts)
 

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from weft.runtimes.launch import Output
 from weft.runtimes.process.output import OutputReader
@@ -79,7 +79,7 @@ class Child(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.SubprocessProtocol."""
-        self._transport = transport  # type: ignore[assignment] # uvloop's is none by class
+        self._transport = cast("asyncio.SubprocessTransport", transport)  # uvloop's is none by class
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """See asyncio.SubprocessProtocol."""
