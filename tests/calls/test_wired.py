@@ -373,3 +373,16 @@ def test_calls_that_their_callers_left_do_not_pile_up_for_a_peer_that_does_not_r
                 peer.channel.open("web.request", [], recording())
 
     run(main())
+
+
+def test_an_error_longer_than_honest_ones_is_cut(run, raw_peer, recording):
+    async def main():
+        async with raw_peer() as peer:
+            call = recording()
+            peer.channel.open("web.request", [], call)
+            long = dict.fromkeys(("type", "message", "traceback"), "x" * 300_000)
+            await peer.write(peer.frame(frames.ERROR, 1, {"kind": "raised", **long}))
+            error = await call.over()
+            assert all(0 < len(part) < 100_000 for part in (error.message, error.traceback, error.type_name))
+
+    run(main())

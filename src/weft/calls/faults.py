@@ -45,6 +45,7 @@ class Faults:
         """What the other side described, as an exception that names the plugin."""
         if not isinstance(described, dict) or not all(isinstance(part, str) for part in described.values()):
             return ProtocolError("answered with an error that is none", **self.plugin)
+        described = {key: _short(part) for key, part in described.items()}
         kind, message = described.get("kind", "raised"), described.get("message", "")
         if kind in _KINDS:
             return _KINDS[kind](f"{self.who}: {message}")

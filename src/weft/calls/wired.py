@@ -157,7 +157,7 @@ class WiredChannel:
             raise DeadlineExceeded(f"{self._faults.who} sent no hello within {timeout:g} s") from None
         if theirs.get("wire") != frames.VERSION:
             found = theirs.get("wire")
-            raise ProtocolError(f"speaks wire version {found!r}, expected {frames.VERSION}", **self._faults.plugin)
+            raise ProtocolError(f"speaks wire version {found!r:.100}, expected {frames.VERSION}", **self._faults.plugin)
         return theirs
 
     async def ping(self, timeout: float) -> None:

@@ -196,4 +196,4 @@ def _facts(answer: Any) -> Facts:
         provides = tuple(str(each) for each in answer["provides"])
         return Facts(str(answer["entry"]), provides, str(answer["kind"]), str(answer["name"]))
     except (TypeError, KeyError) as error:
-        raise ProtocolError(f"answered the start with {answer!r}") from error
+        raise ProtocolError(f"answered the start with {answer!r:.200}") from error

@@ -33,7 +33,7 @@ Report = Callable[[str, str], None]
 
 
 def _log_report(plugin: str, message: str) -> None:
-    logging.getLogger("weft.front").warning("plugin %s %s", plugin, message)
+    logging.getLogger("weft.front").warning("plugin %s %.500s", plugin, message)
 
 
 class Front:
