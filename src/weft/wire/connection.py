@@ -99,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         """See asyncio.BufferedProtocol."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         self._loop = asyncio.get_running_loop()
-        # asyncio's own transports do not say, up to CPython 3.13.0, that writelines() made them congested; write() does.
+        # Up to CPython 3.13.0 asyncio does not say that writelines() made a transport congested; write() does.
         self._silent = isinstance(transport, asyncio.Transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if self._out:
@@ -123,9 +123,10 @@ class Connection(asyncio.BufferedProtocol):
         self.congested = True
 
     def resume_writing(self) -> None:
-        """See asyncio.BufferedProtocol."""
+        """See asyncio.BufferedProtocol. It may come from within a write, whose rest nothing may overtake: tell later."""
         self.congested = False
-        self._relieved()
+        if self._loop is not None:
+            self._loop.call_soon(self._relieved)
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """See asyncio.BufferedProtocol."""
