@@ -33,7 +33,6 @@ def serve(session: Session, paths: tuple[Path, ...], config: Path | None, **flag
     from weft.server.configuration import read_settings
     from weft.server.logging import configure_logging
 
-    gc.freeze()
     gc.enable()
     given = session.given_state
     settings = read_settings(config, os.environ, {**flags, "state": str(given.absolute()) if given else None})
