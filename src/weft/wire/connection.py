@@ -123,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
         self.congested = True
 
     def resume_writing(self) -> None:
-        """See asyncio.BufferedProtocol. It may come from within a write, whose rest nothing may overtake: tell later."""
+        """See asyncio.BufferedProtocol. It may come from within a write, which nothing may overtake: tell later."""
         self.congested = False
         if self._loop is not None:
             self._loop.call_soon(self._relieved)
