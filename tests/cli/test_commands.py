@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -104,6 +105,17 @@ def test_without_a_server_the_error_says_how_to_get_one(weft, tmp_path):
     assert "Traceback" in weft("list", "--debug").stderr
     told = json.loads(weft("list", "--json").stdout)
     assert told["error"]["type"] == "NoServer"
+
+
+def test_a_port_that_is_taken_is_said_once(weft):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = weft("serve", "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = f"cannot listen on 127.0.0.1 port {port}: another program listens there; end it, or choose another --port"
+    assert done.stderr == f"error: {said}\n"
 
 
 def test_without_the_server_extra_one_line_says_what_to_install(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import gc
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -136,7 +138,7 @@ class Server:
         except ssl.SSLError as error:
             raise UsageError(f"http.tls_certificate and http.tls_key cannot be used: {error}") from error
         except OSError as error:
-            raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port") from error
+            raise UsageError(f"cannot listen on {host} port {port}: {_reason(error)}") from error
         path = self.state.control_socket
         await asyncio.to_thread(control.clear, path)
         try:
@@ -211,6 +213,14 @@ class Server:
             return
         status = self.operator.status(what)
         say(_row(f"{status.name} {status.version}", *map(self.url, status.domains)))
+
+
+def _reason(error: OSError) -> str:
+    """Why a port cannot be had. asyncio's own text names the address once more."""
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there; end it, or choose another --port"
+    known = error.errno is not None and error.errno > 0  # that of a name that is not found is negative
+    return f"{os.strerror(error.errno) if known else error.strerror}; choose another --host or --port"
 
 
 def _row(what: str, *urls: str) -> str:
