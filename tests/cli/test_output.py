@@ -8,6 +8,7 @@ import sys
 
 TABLE = """
 from weft.cli.output import Output
+from weft.errors import WeftError
 Output(json=False, debug=False).table([], ("plugin", "served at"), [("shop#1", "http://" + "x" * 200)])
 """
 LOG = """
@@ -42,3 +43,12 @@ def test_the_servers_log_is_short():
     assert "more" in said
     assert not {"weft.events", "kind", "plugin"} & set(said.replace("=", " ").split())
     assert len(said.splitlines()) == 1
+
+
+def test_what_a_plugin_says_cannot_move_the_terminal(capsys):
+    output = Output(json=False, debug=False)
+    output.line({}, "\x1b[31mred\x1b[0m\t\x1b]0;title\x07\x1b[2J\r\x9b1A")
+    output.error(WeftError("\x1b[2Jgone\nnext"))
+    shown = capsys.readouterr()
+    assert shown.out == "\x1b[31mred\x1b[0m\t\\x1b]0;title\\x07\\x1b[2J\\r\\x9b1A\n"
+    assert shown.err == "error: \\x1b[2Jgone\nnext\n"

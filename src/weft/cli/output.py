@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from weft.errors import WeftError
+
+_CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Output:
@@ -24,11 +27,11 @@ class Output:
         if self.json:
             print(jsons.dumps(value, indent=2, default=str))
         elif text:
-            print(text)
+            print(_harmless(text))
 
     def line(self, value: Any, text: str) -> None:
         """One of many results, as it comes: one JSON object, or one text, per line."""
-        print(jsons.dumps(value, default=str) if self.json else text, flush=True)
+        print(jsons.dumps(value, default=str) if self.json else _harmless(text), flush=True)
 
     def say(self, text: str) -> None:
         """A line of a server's life."""
@@ -45,7 +48,7 @@ class Output:
     def progress(self, text: str) -> None:
         """How something long goes on."""
         if not self.json:
-            print(text, file=sys.stderr, flush=True)
+            print(_harmless(text), file=sys.stderr, flush=True)
 
     @contextmanager
     def busy(self, text: str) -> Iterator[None]:
@@ -63,11 +66,16 @@ class Output:
         if self.json:
             self.result(_described(error))
         else:
-            print(f"{_paint('error:')} {_message(error)}", file=sys.stderr)
+            print(f"{_paint('error:')} {_harmless(_message(error))}", file=sys.stderr)
             if text := getattr(error, "traceback", ""):
-                print(text.rstrip(), file=sys.stderr)
+                print(_harmless(text.rstrip()), file=sys.stderr)
         if self._debug:
             traceback.print_exception(error)
+
+
+def _harmless(text: str) -> str:
+    """``text``, which may be a plugin's, with nothing that moves or sets up a terminal; colours stay."""
+    return _CONTROL.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _paint(word: str) -> str:
