@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import gc
+import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -219,8 +219,8 @@ def _reason(error: OSError) -> str:
     """Why a port cannot be had. asyncio's own text names the address once more."""
     if error.errno == errno.EADDRINUSE:
         return "another program listens there; end it, or choose another --port"
-    known = error.errno is not None and error.errno > 0  # that of a name that is not found is negative
-    return f"{os.strerror(error.errno) if known else error.strerror}; choose another --host or --port"
+    number = error.errno or 0  # below 0 for a name that is not found
+    return f"{os.strerror(number) if number > 0 else error.strerror}; choose another --host or --port"
 
 
 def _row(what: str, *urls: str) -> str:
