@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 
-TABLE = """
 from weft.cli.output import Output
 from weft.errors import WeftError
+
+TABLE = """
+from weft.cli.output import Output
 Output(json=False, debug=False).table([], ("plugin", "served at"), [("shop#1", "http://" + "x" * 200)])
 """
 LOG = """
