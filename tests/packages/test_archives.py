@@ -355,3 +355,10 @@ def test_any_other_upload_is_refused_with_what_to_send(tmp_path: Path, data: byt
     (tmp_path / "plugin.so").write_bytes(data)
     with pytest.raises(PackageError, match=rf"plugin\.so.*{what}.*\.plg"):
         kind_of(tmp_path / "plugin.so")
+
+
+def test_a_folder_without_files_is_not_packed(tmp_path):
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    with pytest.raises(PackageError, match="empty: holds no files"):
+        pack(tmp_path / "empty", tmp_path / "empty.plg")
+    assert not (tmp_path / "empty.plg").exists()

@@ -95,6 +95,8 @@ def pack(folder: Path, target: Path) -> Path:
         raise PackageError(f"{folder}: a plugin's folder cannot be named {CHECKSUMS}; rename it")
     nodes = walk(folder)
     _check_names(nodes)
+    if not any(node.kind == "file" for node in nodes):
+        raise PackageError(f"{folder}: holds no files, so there is no plugin in it; name the plugin's own folder")
     with (
         _replacing(target) as file,
         gzip.GzipFile("", "wb", 9, file, mtime=0) as packed,
