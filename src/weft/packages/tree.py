@@ -6,6 +6,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -95,7 +96,9 @@ def _target(link: Path, path: str, root: Path) -> str:
     target = str(link.readlink())
     try:
         inside = not target.startswith("/") and link.resolve().is_relative_to(root)
-    except (OSError, RuntimeError) as error:  # a loop of links, by Python's version
+        with suppress(FileNotFoundError):  # a link to nothing leads nowhere else
+            link.stat()
+    except (OSError, RuntimeError) as error:  # a loop of links: from which of the two depends on Python's version
         raise PackageError(f"{path}: is a link that leads nowhere: {error}") from error
     if not inside:
         raise PackageError(f"{path}: is a link to {target!r}, outside the plugin's folder; copy the file there")
