@@ -47,7 +47,7 @@ def configure_logging(level: LogLevel) -> None:
 def _rendering(people: bool) -> list[Processor]:  # noqa: FBT001 - one of two
     if people:
         return [_shortened, structlog.dev.ConsoleRenderer(pad_event_to=0)]
-    return [structlog.processors.JSONRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
 def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
