@@ -18,7 +18,7 @@ def describe_report(report: CheckReport) -> dict[str, Any]:
 
 def lines_of(report: CheckReport) -> Iterator[str]:
     """A report for people."""
-    for kind, found in (("problem", report.problems), ("warning", report.warnings), ("note", report.notes)):
+    for kind, found in (("problem", (*report.problems, *report.warnings)), ("note", report.notes)):
         for each in found:
             yield f"{kind}: {each}"
     if report.ok and report.manifest is not None:

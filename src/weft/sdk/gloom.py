@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import parse_qs
 
 from weft.errors import StartFailed
+from weft.sdk.lifespan import live
 from weft.sdk.web import method_of
 
 Handler = Callable[["Request"], Any]
@@ -110,16 +111,10 @@ async def application(plugin: Any, threads: int) -> Any:
             await send({"type": "http.response.start", "status": status, "headers": head})
             await send({"type": "http.response.body", "body": body})
         else:
-            await _lifespan(receive, send)
+            await live(receive, send)
             pool.shutdown(wait=False, cancel_futures=True)
 
     return serve
-
-
-async def _lifespan(receive: Any, send: Any) -> None:
-    for event in ("startup", "shutdown"):
-        await receive()
-        await send({"type": f"lifespan.{event}.complete"})
 
 
 async def _answer(router: Router, pool: ThreadPoolExecutor, scope: Any, receive: Any) -> Optional[_Response]:

@@ -99,3 +99,10 @@ class Lifespan:
 def _settle(future: asyncio.Future[Any], value: Any) -> None:
     if not future.done():
         future.set_result(value)
+
+
+async def live(receive: Any, send: Any) -> None:
+    """The lifespan of an application that has nothing to do for it. Returns after the shutdown."""
+    for event in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{event}.complete"})

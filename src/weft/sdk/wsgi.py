@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator, Optional
 
+from weft.sdk.lifespan import live
+
 _QUEUED = 10
 """Messages that wait between the application's thread and the event loop."""
 
@@ -57,6 +59,7 @@ def adapt(entry: Any, threads: int) -> Any:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
-            raise RuntimeError("WSGI has no lifespan")
+            await live(receive, send)
+            executor.shutdown(wait=False, cancel_futures=True)
 
     return application

@@ -25,6 +25,8 @@ _WEFT = Path(__file__).resolve().parents[2]
 _BOOTSTRAP = _WEFT / "sdk" / "bootstrap.py"
 _LAST_WORDS = 0.05
 """Seconds in which what an ended process wrote is still read."""
+_REMEDIES = {"ModuleNotFoundError": " (name the package that has it among the plugin's dependencies)"}
+"""What to do about an exception that a start was refused with, by its type."""
 _EXIT_GRACE = 2.0
 """Seconds that a process has to end once its plugin has stopped."""
 
@@ -42,7 +44,8 @@ class ProcessRuntime:
                 await instance.launch(output)
         except TimeoutError:
             waited = time.monotonic() - began
-            raise instance.start_failed(f"was not ready within {waited:.1f} s (limits.startup)") from None
+            remedy = "see below what it waits for, or raise limits.startup"
+            raise instance.start_failed(f"was not ready within {waited:.1f} s (limits.startup): {remedy}") from None
         finally:
             if not instance.ready:
                 await instance.kill()
@@ -128,7 +131,10 @@ class ProcessInstance:
         return code
 
     def _refused(self, error: PluginError) -> StartFailed:
-        return StartFailed(error.message, type_name=error.type_name, traceback=error.traceback, **self._faults.plugin)
+        remedy = _REMEDIES.get(error.type_name, "")
+        return StartFailed(
+            error.message + remedy, type_name=error.type_name, traceback=error.traceback, **self._faults.plugin
+        )
 
     def start_failed(self, message: str) -> StartFailed:
         """The error of a start that came to nothing, with what the process wrote."""
