@@ -56,14 +56,13 @@ async def repeat(tally: Tally, kind: str, exchange: Exchange, *, keep: bool = Fa
     """One client: exchanges one after another, on one connection where ``keep``, else each on a new one."""
     while not tally.stop:
         try:
-            async with asyncio.timeout(ANSWER), connection(tally.port) as streams:
+            async with connection(tally.port) as streams:
                 await _exchange(tally, kind, exchange, streams)
                 while keep and not tally.stop:
                     await asyncio.sleep(0.002)
                     if streams[0].at_eof():  # closed while idle: every client opens another, and nothing is lost
                         break
-                    async with asyncio.timeout(ANSWER):
-                        await _exchange(tally, kind, exchange, streams)
+                    await _exchange(tally, kind, exchange, streams)
         except (OSError, EOFError, TimeoutError, ValueError, Lost) as problem:
             tally.lost[kind] += 1
             tally.reasons[f"{kind}: {type(problem).__name__} {problem}"[:120]] += 1
@@ -71,13 +70,16 @@ async def repeat(tally: Tally, kind: str, exchange: Exchange, *, keep: bool = Fa
 
 async def _exchange(tally: Tally, kind: str, exchange: Exchange, streams: Streams) -> None:
     floor = tally.floor
-    tally.check(kind, await exchange(tally, streams), floor)
+    async with asyncio.timeout(ANSWER):
+        version = await exchange(tally, streams)
+    tally.check(kind, version, floor)
 
 
 @asynccontextmanager
 async def connection(port: int) -> AsyncIterator[Streams]:
     """A new connection, closed in the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(ANSWER):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         yield reader, writer
     finally:
