@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from weft.errors import StartFailed
+from weft.sdk.lifespan import Lifespan, live
 
 COMPLETE = {"type": "lifespan.startup.complete"}
 
@@ -123,3 +124,23 @@ def test_requests_under_way_are_ended_by_the_stop(run, site):
             assert (await client.over())[0] == 500
 
     run(main())
+
+
+def test_an_application_with_nothing_to_do_for_it_has_one_all_the_same(run, caplog):
+    caplog.set_level("INFO")
+
+    async def main():
+        ended = []
+
+        async def app(scope, receive, send):
+            await live(receive, send)
+            ended.append(scope["type"])
+
+        lifespan = Lifespan(app)
+        await lifespan.startup()
+        assert not ended
+        await lifespan.shutdown()
+        assert ended == ["lifespan"]
+
+    run(main())
+    assert "no lifespan" not in caplog.text

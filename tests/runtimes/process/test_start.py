@@ -34,7 +34,7 @@ def test_a_plugin_starts_says_what_it_is_and_stops(run, started, get):
 
 FAILURES = {
     "syntax_error": ("SyntaxError", "never closed", "syntax_error.py"),
-    "missing_package": ("ModuleNotFoundError", "surely_not_installed_anywhere", "missing_package.py"),
+    "missing_package": ("ModuleNotFoundError", "among the plugin's dependencies", "surely_not_installed_anywhere"),
     "exits_at_import": ("", "not today", ""),
     "dies_at_import": ("", "exited with code 7 before it was ready", "last words"),
     "raises_at_init": ("ValueError", "the cupboard is bare", 'raise ValueError("the cupboard is bare")'),
@@ -66,7 +66,8 @@ def test_every_failure_to_start_says_why(run, launch, entry):
 def test_a_plugin_that_is_never_ready_is_ended_at_its_limit(run, launch):
     async def main():
         lines = []
-        with pytest.raises(StartFailed, match=r"was not ready within .* s \(limits\.startup\)") as caught:
+        reason = r"was not ready within .* s \(limits\.startup\): .* raise limits\.startup"
+        with pytest.raises(StartFailed, match=reason) as caught:
             await ProcessRuntime().start(launch("never_ready", startup=0.5), lines.append)
         assert {(line.stream, line.text) for line in lines} == {("stdout", "still thinking"), ("stderr", "and waiting")}
         assert caught.value.traceback.splitlines() == [line.text for line in lines]
