@@ -5,6 +5,8 @@
     WeftError
     ├── UsageError             the caller asked for something that makes no sense
     │   ├── UnknownPlugin      no plugin of that name
+    │   ├── ContractError      a contract cannot be declared, described or used so
+    │   ├── WrongArgument      an argument is not of the type that its contract says
     │   └── NotInThisVersion   a form, runtime or command that this version does not have
     ├── ManifestError          what a plugin says of itself is wrong; carries every Problem
     ├── PackageError           an archive or source was refused, a digest does not match
@@ -18,6 +20,8 @@
     ├── Unavailable            the plugin is starting, stopped, failed or disabled
     └── PluginError            the plugin caused it: plugin, version, type_name, message, traceback
         ├── StartFailed        it did not become ready
+        │   └── ContractMismatch   it does not provide what a contract says
+        ├── WrongResult        a result or item is not of the type that its contract says
         ├── InstanceLost       its process ended while the call was in flight
         ├── DrainEnded         its release was replaced, and limits.drain ran out
         └── ProtocolError      it sent what the protocol does not allow
@@ -41,6 +45,14 @@ class UsageError(WeftError):
 
 class UnknownPlugin(UsageError):
     """No plugin of that name."""
+
+
+class ContractError(UsageError):
+    """A contract cannot be declared, described or used so."""
+
+
+class WrongArgument(UsageError, TypeError):
+    """An argument is not of the type that its contract says; the method was not called."""
 
 
 class NotInThisVersion(UsageError):
@@ -147,6 +159,14 @@ class PluginError(WeftError):
 
 class StartFailed(PluginError):
     """The plugin did not become ready."""
+
+
+class ContractMismatch(StartFailed):
+    """The plugin does not provide what a contract says: missing methods, other signatures, another major version."""
+
+
+class WrongResult(PluginError):
+    """A result or an item of a stream is not of the type that its contract says."""
 
 
 class InstanceLost(PluginError):

@@ -6,7 +6,18 @@ import importlib
 import os
 from typing import Any, Dict, Type
 
-from weft.errors import DeadlineExceeded, Overloaded, PluginError, ProtocolError, StartFailed, Unavailable, WeftError
+from weft.errors import (
+    ContractMismatch,
+    DeadlineExceeded,
+    Overloaded,
+    PluginError,
+    ProtocolError,
+    StartFailed,
+    Unavailable,
+    WeftError,
+    WrongArgument,
+    WrongResult,
+)
 
 _NOT_THE_PLUGINS = (
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
@@ -17,8 +28,15 @@ _KINDS: Dict[str, Type[WeftError]] = {
     "deadline": DeadlineExceeded,
     "overloaded": Overloaded,
     "unavailable": Unavailable,
+    "argument": WrongArgument,
 }
-_PLUGIN_KINDS: Dict[str, Type[PluginError]] = {"raised": PluginError, "start": StartFailed, "protocol": ProtocolError}
+_PLUGIN_KINDS: Dict[str, Type[PluginError]] = {
+    "raised": PluginError,
+    "start": StartFailed,
+    "mismatch": ContractMismatch,
+    "result": WrongResult,
+    "protocol": ProtocolError,
+}
 MAX_TEXT = 64 * 1024
 """Characters of a message or traceback that cross; the middle of a longer one is left out."""
 
