@@ -66,8 +66,20 @@ class Channel(Protocol):
     def closed(self) -> bool:
         """No further call can be opened."""
 
-    def open(self, method: str, args: Sequence[Any], receiver: Receiver, *, streaming: bool = False) -> Call:
-        """Begin a call. ``streaming``: the caller will send items then ``end()``. Raises Unavailable when closed."""
+    def open(
+        self,
+        method: str,
+        args: Sequence[Any],
+        receiver: Receiver,
+        *,
+        streaming: bool = False,
+        timeout: Optional[float] = None,
+    ) -> Call:
+        """Begin a call. ``streaming``: the caller will send items, then ``end()``. Raises Unavailable when closed.
+
+        ``timeout``: seconds within which the first item or the end must come, else the call is cancelled, and
+        ``on_error`` gets DeadlineExceeded. The callee is told of it.
+        """
 
     async def call(self, method: str, args: Sequence[Any] = (), *, timeout: Optional[float] = None) -> Any:
         """One plain call. Raises what ``on_error`` would be given; DeadlineExceeded after ``timeout`` seconds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from weft.calls.credit import Credit
+from weft.calls.expiry import NEVER
 from weft.calls.faults import Faults
 from weft.wire import frames
 
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 class Hand:
     """What both hands of a call share: its id, whom its items are for, and their credit."""
 
-    __slots__ = ("_channel", "_credit", "_id", "party")
+    __slots__ = ("_channel", "_credit", "_id", "expires", "party")
 
     def __init__(self, channel: WiredChannel, call_id: int, party: Any) -> None:
         self._channel = channel
         self._id = call_id
         self._credit: Optional[Credit] = None
+        self.expires = NEVER
         self.party = party
 
     @property
@@ -32,9 +34,14 @@ class Hand:
 
 
 class WiredCall(Hand):
-    """See channel.Call. Its ``party`` is the caller's Receiver."""
+    """See channel.Call. Its ``party`` is the caller's Receiver; ``limit`` is its method and the seconds it may take."""
 
-    __slots__ = ()
+    __slots__ = ("limit",)
+    limit: Tuple[str, float]
+
+    def expire(self) -> None:
+        """See expiry.Expiring."""
+        self._channel.expire(self)
 
     def send(self, item: Any) -> bool:
         """See channel.Call."""

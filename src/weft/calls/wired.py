@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from weft.calls.channel import Methods, Receiver
 from weft.calls.credit import Credit
+from weft.calls.expiry import NEVER, Expiry
 from weft.calls.faults import Faults
 from weft.calls.hands import Hand, WiredCall, WiredReply
 from weft.calls.once import Once
@@ -63,6 +64,7 @@ class WiredChannel:
         self._on_lost = on_lost
         self._calls: Dict[int, WiredCall] = {}
         self._serving: Dict[int, WiredReply] = {}
+        self._expiry = Expiry(self._calls.values)
         self._idle: Optional[asyncio.Future[None]] = None
         self._pings = 0
         self._pongs: Dict[int, asyncio.Future[None]] = {}
@@ -95,7 +97,7 @@ class WiredChannel:
         timeout: Optional[float] = None,
         trace: Any = None,
     ) -> WiredCall:
-        """See channel.Channel. ``timeout`` (seconds) and ``trace`` travel to the other side."""
+        """See channel.Channel. ``timeout`` and ``trace`` travel to the other side."""
         if self.closed:
             raise Unavailable(f"{self._faults.who} is not running")
         if self.connection.congested and self.connection.waiting > MOST_WAITING:
@@ -107,6 +109,9 @@ class WiredChannel:
         call = WiredCall(self, call_id, receiver)
         self.connection.send(frames.CALL, call_id, (method, args, streaming, timeout, trace))
         self._calls[call_id] = call
+        if timeout is not None:
+            call.limit = method, timeout
+            call.expires = self._expiry.after(timeout)
         return call
 
     async def call(self, method: str, args: Sequence[Any] = (), *, timeout: Optional[float] = None) -> Any:
@@ -114,11 +119,10 @@ class WiredChannel:
         once = Once()
         call = self.open(method, args, once, timeout=timeout)
         try:
-            return await asyncio.wait_for(once.answer, timeout)
-        except asyncio.TimeoutError:
-            raise DeadlineExceeded(f"{self._faults.who} did not answer {method} within {timeout:g} s") from None
-        finally:
+            return await once.answer
+        except asyncio.CancelledError:
             call.cancel()
+            raise
 
     async def close(self) -> None:
         """See channel.Channel."""
@@ -131,7 +135,8 @@ class WiredChannel:
 
     def fail(self, error: WeftError) -> None:
         """End every call in flight with ``error``; the other side is told that nobody wants them any longer."""
-        calls, self._calls = self._calls, {}
+        calls = dict(self._calls)
+        self._calls.clear()
         for call_id, call in calls.items():
             self.connection.send(frames.CANCEL, call_id, None)
             self._guard(call.party.on_error, error)
@@ -188,6 +193,15 @@ class WiredChannel:
         if self._calls.pop(call_id, None) is not None:
             self.connection.send(frames.CANCEL, call_id, None)
             self._settle()
+
+    def expire(self, call: WiredCall) -> None:
+        """The call was not answered in time: the caller gets its error, and the other side is told to stop."""
+        method, timeout = call.limit
+        party = call.party
+        call.cancel()
+        self._guard(
+            party.on_error, DeadlineExceeded(f"{self._faults.who} did not answer {method} within {timeout:g} s")
+        )
 
     def serves(self, call_id: int) -> bool:
         """Whether that call of the other side still wants an answer."""
@@ -253,6 +267,7 @@ class WiredChannel:
         hand = self._hand(call_id)
         if hand is None:
             return
+        hand.expires = NEVER
         if not hand.credit.receive(size):
             raise frames.FrameError(f"an item of {size} bytes for call {call_id} came without credit")
         self._tell(call_id, hand.party.on_item, value, size)
@@ -307,9 +322,11 @@ class WiredChannel:
 
     def _end(self, error: WeftError) -> None:
         self.closed = True
-        calls, self._calls = self._calls, {}
+        calls = tuple(self._calls.values())
+        self._calls.clear()
+        self._expiry.stop()
         serving, self._serving = self._serving, {}
-        for call in calls.values():
+        for call in calls:
             self._guard(call.party.on_error, error)
         for reply in serving.values():
             if reply.party is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from weft.calls.channel import Consumer, Methods, Receiver
 from weft.calls.credit import Credit
+from weft.calls.expiry import NEVER, Expiry
 from weft.calls.faults import Faults
 from weft.calls.once import Once
 from weft.errors import DeadlineExceeded, InstanceLost, Unavailable, WeftError
@@ -25,6 +26,7 @@ class InlineChannel:
         self._methods = methods
         self._on_fault = on_fault
         self._calls: set[InlineCall] = set()
+        self._expiry = Expiry(lambda: self._calls)
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -47,6 +49,9 @@ class InlineChannel:
         call = InlineCall(self, receiver)
         self._calls.add(call)
         self._loop.call_soon(self._serve, call, InlineRequest(method, args, streaming, timeout))
+        if timeout is not None:
+            call.limit = method, timeout
+            call.expires = self._expiry.after(timeout)
         return call
 
     async def call(self, method: str, args: Sequence[Any] = (), *, timeout: float | None = None) -> Any:
@@ -54,15 +59,15 @@ class InlineChannel:
         once = Once()
         call = self.open(method, args, once, timeout=timeout)
         try:
-            return await asyncio.wait_for(once.answer, timeout)
-        except TimeoutError:
-            raise DeadlineExceeded(f"{self.faults.who} did not answer {method} within {timeout:g} s") from None
-        finally:
+            return await once.answer
+        except asyncio.CancelledError:
             call.cancel()
+            raise
 
     async def close(self) -> None:
         """See calls.channel.Channel."""
         self.closed = True
+        self._expiry.stop()
         self.fail(InstanceLost("the channel was closed", **self.faults.plugin))
 
     def fail(self, error: WeftError) -> None:
@@ -71,6 +76,14 @@ class InlineChannel:
             receiver = call.receiver
             call.cancel()
             self._guard(receiver.on_error, error)
+
+    def expire(self, call: InlineCall) -> None:
+        """The call was not answered in time: the caller gets its error, and the callee is told to stop."""
+        method, timeout = call.limit
+        call.cancel()
+        self._guard(
+            call.receiver.on_error, DeadlineExceeded(f"{self.faults.who} did not answer {method} within {timeout:g} s")
+        )
 
     def _serve(self, call: InlineCall, request: InlineRequest) -> None:
         if call not in self._calls:
@@ -152,13 +165,19 @@ class InlineRequest:
 class InlineCall:
     """See calls.channel.Call."""
 
-    __slots__ = ("_channel", "credit", "receiver", "reply")
+    __slots__ = ("_channel", "credit", "expires", "limit", "receiver", "reply")
+    limit: tuple[str, float]
 
     def __init__(self, channel: InlineChannel, receiver: Receiver) -> None:
         self._channel = channel
+        self.expires = NEVER
         self.receiver = receiver
         self.credit = Credit()
         self.reply = InlineReply(channel, self)
+
+    def expire(self) -> None:
+        """See calls.expiry.Expiring."""
+        self._channel.expire(self)
 
     def send(self, item: Any) -> bool:
         """See calls.channel.Call."""
@@ -212,6 +231,7 @@ class InlineReply:
         return self.credit.spend(size) or not self._channel.alive(self._call)
 
     def _arrive(self, item: Any, size: int) -> None:
+        self._call.expires = NEVER
         self._call.credit.receive(size)
         self._call.receiver.on_item(item, size)
 
