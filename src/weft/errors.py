@@ -11,6 +11,7 @@
     ├── ManifestError          what a plugin says of itself is wrong; carries every Problem
     ├── PackageError           an archive or source was refused, a digest does not match
     ├── EnvironmentFailed      packages could not be resolved or installed; carries uv's explanation
+    ├── LoadFailed             of several plugins some were not loaded; carries each one's error
     ├── Refused                policy, permission or a preloaded plugin says no
     ├── Conflict               a domain or name is taken, or another deploy of it is under way
     ├── StorageFailed          the server's own state could not be written or read
@@ -32,7 +33,7 @@ This module is imported inside plugins too: standard library only, Python 3.9 an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
 
 class WeftError(Exception):
@@ -97,6 +98,19 @@ class EnvironmentFailed(WeftError):
     def __init__(self, message: str, explanation: str = "") -> None:
         self.explanation = explanation
         super().__init__(f"{message}\n{explanation}" if explanation else message)
+
+
+class LoadFailed(WeftError):
+    """Of several plugins some were not loaded; the others run.
+
+    ``errors``: why not, by name (by path, where there is no name); ``loaded``: the names of those that run.
+    """
+
+    def __init__(self, errors: Mapping[str, WeftError], loaded: Sequence[str] = ()) -> None:
+        self.errors = dict(errors)
+        self.loaded = tuple(loaded)
+        count = f"{len(self.errors)} of {len(self.errors) + len(self.loaded)} plugins were not loaded"
+        super().__init__("\n".join([f"{count}:", *(f"{name}: {error}" for name, error in self.errors.items())]))
 
 
 class Refused(WeftError):
