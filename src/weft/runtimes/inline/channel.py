@@ -28,6 +28,7 @@ class InlineChannel:
         self._calls: set[InlineCall] = set()
         self._expiry = Expiry(lambda: self._calls)
         self._loop = asyncio.get_running_loop()
+        self._idle: asyncio.Event | None = None
 
     @property
     def in_flight(self) -> int:
@@ -69,6 +70,13 @@ class InlineChannel:
         self.closed = True
         self._expiry.stop()
         self.fail(InstanceLost("the channel was closed", **self.faults.plugin))
+
+    async def drained(self) -> None:
+        """Wait until no call is in flight."""
+        while self._calls:
+            self._idle = self._idle or asyncio.Event()
+            self._idle.clear()
+            await self._idle.wait()
 
     def fail(self, error: WeftError) -> None:
         """End every call in flight with ``error``."""
@@ -133,15 +141,20 @@ class InlineChannel:
     def end(self, call: InlineCall, callback: Callable[..., None], *args: Any) -> None:
         """The call's last callback; after it the call is forgotten."""
         if call in self._calls:
-            self._calls.discard(call)
+            self._forget(call)
             self._guard(callback, *args)
 
     def cancel(self, call: InlineCall) -> None:
         """The caller no longer wants it."""
         if call in self._calls:
-            self._calls.discard(call)
+            self._forget(call)
             if call.reply.consumer is not None:
                 self._guard(call.reply.consumer.on_cancel)
+
+    def _forget(self, call: InlineCall) -> None:
+        self._calls.discard(call)
+        if self._idle is not None and not self._calls:
+            self._idle.set()
 
     def _guard(self, callback: Callable[..., None], *args: Any) -> None:
         try:
