@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from weft.errors import UsageError
 
-Mode = Literal["collect", "first", "pipeline", "notify"]
-OnError = Literal["fail", "continue"]
 MODES = ("collect", "first", "pipeline", "notify")
 ON_ERROR = ("fail", "continue")
 
@@ -35,9 +33,9 @@ class Options(Protocol):
     """How a method's providers are called."""
 
     @property
-    def mode(self) -> Mode: ...
+    def mode(self) -> str: ...
     @property
-    def on_error(self) -> OnError: ...
+    def on_error(self) -> str: ...
     @property
     def deadline(self) -> float | None: ...
 
@@ -64,16 +62,17 @@ class Contract(Protocol):
 
 @dataclass(frozen=True)
 class Hook:
-    """One hook, ``name`` of ``contract`` (``name@major``). ``deadline``: seconds per implementation, None for no limit.
+    """One hook, ``name`` of ``contract`` (``name@major``), with one of MODES and one of ON_ERROR.
 
+    ``deadline``: seconds per implementation, None for no limit.
     Raises UsageError for options that make no sense.
     """
 
     contract: str
     name: str
     parameters: Sequence[Parameter] = ()
-    mode: Mode = "collect"
-    on_error: OnError = "fail"
+    mode: str = "collect"
+    on_error: str = "fail"
     deadline: float | None = None
     doc: str = ""
 
