@@ -1,0 +1,5 @@
+"""The synchronous door: ``weft.sync.Engine`` is ``weft.Engine`` without await, for scripts, Flask and Django."""
+
+from weft.sync.engine import Engine
+
+__all__ = ["Engine"]

@@ -1,0 +1,91 @@
+"""The engine without await."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Concatenate, NoReturn, ParamSpec, Self, TypeVar
+
+from weft import engine as asynchronous
+from weft.engine import Plugin
+from weft.errors import UsageError
+from weft.sync.portal import Portal
+from weft.sync.stream import Stream
+from weft.types import Event, OutputLine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CLOSE_TIMEOUT = 60.0
+"""Seconds in which an engine closes: plugins drain for 30 seconds as a rule, and have some to stop."""
+
+
+class Engine:
+    """``weft.Engine`` for programs without an event loop: every thread may call it, and waits for the answer.
+
+    Use it in a ``with`` block, or between ``start`` and ``close``. It runs on an event loop in a thread of its own,
+    which ends with the process whether it was closed or not, and all plugins with it. ``state`` and ``output`` are
+    ``weft.Engine``'s; ``output`` is called on that loop and must not block.
+    """
+
+    def __init__(self, state: Path | None = None, *, output: Callable[[str, OutputLine], None] | None = None) -> None:
+        self._portal = Portal(lambda: asynchronous.Engine(state, output=output))
+
+    def start(self) -> Self:
+        """Start the engine's thread. Raises UsageError when it was started before, or where an event loop runs."""
+        self._portal.open()
+        return self
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Drain and stop everything. Safe to call twice; in a forked child there is nothing to do.
+
+        Raises DeadlineExceeded after ``timeout`` seconds; what still runs then ends with the process.
+        """
+        self._portal.close(timeout)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError("an engine belongs to its process and cannot be sent to another: make one there")
+
+    def call(
+        self, method: Callable[Concatenate[asynchronous.Engine, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """``await method(engine, ...)`` on the engine's loop: ``engine.call(weft.Engine.restart, "shop")``.
+
+        Raises what it raises, and UsageError where it would wait for itself: on an event loop, or in a forked child.
+        """
+        return self._portal.run(method, self._portal.resource, *args, **kwargs)
+
+    @property
+    def plugins(self) -> Mapping[str, Plugin]:
+        """What is loaded now, by name."""
+        return self.call(_plugins)
+
+    def plugin(self, name: str) -> Plugin:
+        """The plugin of that name. Raises UnknownPlugin, which lists what there is."""
+        return self.call(_plugin, name)
+
+    def events(self) -> Stream[Event]:
+        """What happens from now on; close it when it is enough. A slow consumer misses the oldest."""
+        return Stream(self._portal, self._portal.resource.events)
+
+    def unload(self, name: str) -> None:
+        """Stop a plugin and forget it."""
+        self.call(asynchronous.Engine.unload, name)
+
+    def collect(self, *, idle: float) -> list[str]:
+        """Remove environments that no loaded plugin uses and that were not asked for within ``idle`` seconds."""
+        return self.call(asynchronous.Engine.collect, idle=idle)
+
+
+async def _plugins(engine: asynchronous.Engine) -> Mapping[str, Plugin]:
+    return dict(engine.plugins)
+
+
+async def _plugin(engine: asynchronous.Engine, name: str) -> Plugin:
+    return engine.plugin(name)
