@@ -6,7 +6,7 @@ import pytest
 
 import weft
 from weft.engine.requirements import check_host
-from weft.errors import NotInThisVersion, UsageError
+from weft.errors import UsageError
 from weft.manifest import Manifest, Requires
 
 
@@ -18,8 +18,3 @@ def test_a_range_that_holds_this_version_is_met(wanted: str | None) -> None:
 def test_another_version_is_refused_with_both_shown() -> None:
     with pytest.raises(UsageError, match=rf"shop requires weft >=999.*this is weft {weft.__version__}"):
         check_host(Manifest(name="shop", requires=Requires(weft=">=999")))
-
-
-def test_requiring_plugins_is_refused_by_name() -> None:
-    with pytest.raises(NotInThisVersion, match="cart, till"):
-        check_host(Manifest(name="shop", requires=Requires(plugins={"till": "", "cart": ">=1"})))

@@ -160,10 +160,13 @@ class Crew:
     async def _stop(self, members: tuple[Member, ...] | list[Member]) -> None:
         for member in members:
             member.enter("stop")
-        await asyncio.gather(*(member.instance.stop(STOP_GRACE) for member in members))
+        stops = [member.instance.stop(STOP_GRACE) for member in members]
+        ends = await asyncio.gather(*stops, return_exceptions=True)
         for member in members:
             member.enter("end")
         await asyncio.gather(*self._watchers, return_exceptions=True)
+        if failures := [each for each in ends if isinstance(each, BaseException)]:
+            raise failures[0]
 
     # Supervision: one task for each place in the crew.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from weft.manifest.model import Manifest
+from weft.engine.configuration import effective
+from weft.manifest.model import Manifest, Order
 from weft.packages.environments import Environment
 from weft.runtimes.launch import Launch
 
@@ -19,20 +20,27 @@ class Release:
     manifest: Manifest
     folder: Path
     digest: str
-    environment: Environment
+    environment: Environment | None
+    """None where it runs on the host's interpreter."""
     data_dir: Path
     number: int = 1
     config: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    order: Order | None = None
+    """Given in place of the manifest's own, which it is here."""
 
     @property
     def label(self) -> str:
         """``name#number``."""
         return f"{self.manifest.name}#{self.number}"
 
+    def same_as(self, other: Release) -> bool:
+        """Whether nothing but the number differs."""
+        return replace(self, number=other.number) == other
+
     def launch(self) -> Launch:
         """What a runtime starts from."""
-        manifest = self.manifest
+        manifest, environment = self.manifest, self.environment
         return Launch(
             name=manifest.name,
             version=manifest.version,
@@ -40,10 +48,10 @@ class Release:
             entry=manifest.entry,
             provides=tuple(str(each) for each in manifest.provides),
             limits=manifest.limits,
-            interpreter=(str(self.environment.python), *self.environment.flags),
-            helpers=self.environment.helpers,
+            interpreter=(str(environment.python), *environment.flags) if environment else (),
+            helpers=environment.helpers if environment else None,
             data_dir=self.data_dir,
-            config={**manifest.config, **self.config},
+            config=effective(manifest, self.config),
             variables=self.env,
             passed=manifest.permissions.env,
         )

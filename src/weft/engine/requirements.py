@@ -5,18 +5,15 @@ from __future__ import annotations
 from packaging.specifiers import SpecifierSet
 
 import weft
-from weft.errors import NotInThisVersion, UsageError
+from weft.errors import UsageError
 from weft.manifest.model import Manifest
 
 
 def check_host(manifest: Manifest) -> None:
-    """Raises UsageError when the plugin requires another weft, NotInThisVersion when it requires other plugins."""
+    """Raises UsageError when the plugin requires another weft."""
     wanted = manifest.requires.weft
     if wanted and weft.__version__ not in SpecifierSet(wanted, prereleases=True):
         raise UsageError(
             f"plugin {manifest.name} requires weft {wanted}, and this is weft {weft.__version__}: "
             "upgrade the host, or change requires.weft"
         )
-    if manifest.requires.plugins:
-        named = ", ".join(sorted(manifest.requires.plugins))
-        raise NotInThisVersion(f"plugin {manifest.name} requires other plugins ({named}): not in this version")

@@ -11,17 +11,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from weft.errors import UsageError
+from weft.engine.configuration import checked_env
+from weft.errors import NotInThisVersion, UsageError
 from weft.manifest import Manifest
 from weft.server.domains import checked_domains
 from weft.server.policy import ceiling, check, confine, merge_grants
 from weft.server.state import Settings, StoredPlugin, StoredRelease
 from weft.server.uploads import Upload
 from weft.settings import PluginSettings, PolicySettings
-from weft.wire.codec import encode
-
-MAX_CONFIG = 1024 * 1024
-"""Bytes of a configuration as it is handed over."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def plan_preloaded(manifest: Manifest, domains: tuple[str, ...] | None, operator
 def _plan(manifest: Manifest, settings: Settings, grants: tuple[str, ...], operator: PluginSettings) -> Plan:
     domains = settings.domains or operator.domains or checked_domains(manifest.domains)
     config = {**operator.config, **settings.config}
-    _check_size(manifest, config)
+    _check_requirements(manifest)
     named = replace(manifest, domains=domains)
     return Plan(named, settings, grants, config, {**operator.env, **settings.env})
 
@@ -120,19 +117,8 @@ def read_config(content: bytes | None) -> dict[str, Any]:
     return dict(found)
 
 
-def checked_env(env: Mapping[str, str]) -> Mapping[str, str]:
-    """Variables as an environment can hold them. Raises UsageError, which shows no value."""
-    for name, value in env.items():
-        if not name or "=" in name or "\0" in name + value:
-            raise UsageError(f"env {name!r}: expected a name without '=', and no NUL character in name and value")
-    return env
-
-
-def _check_size(manifest: Manifest, config: Mapping[str, Any]) -> None:
-    """Raises UsageError for what cannot be handed to a plugin; no value is shown."""
-    try:
-        size = len(encode({**manifest.config, **config}))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UsageError(f"{manifest.name}: config holds what cannot be handed to a plugin: {error}") from None
-    if size > MAX_CONFIG:
-        raise UsageError(f"{manifest.name}: config has {size} bytes, at most {MAX_CONFIG}: keep data in files")
+def _check_requirements(manifest: Manifest) -> None:
+    """Raises NotInThisVersion: what clients remove and disable one by one has no order yet."""
+    if manifest.requires.plugins:
+        named = ", ".join(sorted(manifest.requires.plugins))
+        raise NotInThisVersion(f"plugin {manifest.name} requires other plugins ({named}): not in this version of serve")

@@ -1,4 +1,4 @@
-"""Names and domains: what they may look like, and who has which. Pure.
+"""Domains: what they may look like, and who has which. Pure.
 
 A domain belongs to one plugin at a time, whether that plugin runs or not.
 """
@@ -11,16 +11,6 @@ from contextlib import contextmanager
 from weft.errors import Conflict, UsageError
 from weft.manifest import values
 from weft.manifest.rules import Invalid
-
-
-def checked_name(name: str) -> str:
-    """A plugin's name. Raises UsageError in GLoom's words."""
-    if not name:
-        raise UsageError("plugin name cannot be empty")
-    try:
-        return values.name(name)
-    except Invalid as error:
-        raise UsageError(f"invalid plugin name: {error}; use letters, digits, '_' and '-' only") from None
 
 
 def checked_domains(domains: Iterable[str]) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from weft.runtimes.launch import Facts
 from weft.server.deployments import Plan
 from weft.server.domains import Claims
 from weft.server.router import Router
-from weft.server.schemas import check_config
 from weft.server.state import Settings, StoredPlugin, StoredRelease
 from weft.types import Progress
 
@@ -161,7 +160,6 @@ class Fleet:
         ``commit`` makes it the one that is stored. Whatever fails, files, domains and routes are as before.
         """
         with self.claims.changing(plan.name, plan.domains):
-            await check_config(plan.manifest, {**plan.manifest.config, **plan.config})
             release = await self._engine.prepare(
                 plan.manifest,
                 self.contents.path(record.digest),

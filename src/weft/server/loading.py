@@ -12,6 +12,7 @@ import watchfiles
 
 from weft.errors import Conflict, WeftError
 from weft.manifest import find_plugins
+from weft.packages.sources import Source, open_source
 from weft.runtimes.launch import Facts
 from weft.server.deployments import Plan, plan_preloaded
 from weft.server.fleet import Fleet, Record
@@ -19,7 +20,6 @@ from weft.server.naming import name_check
 from weft.server.operator import Operator
 from weft.server.policy import exceeding, merge_grants
 from weft.server.state import NewRelease, Store, StoredPlugin
-from weft.server.uploads import Source, open_named
 from weft.settings import PluginSettings, Preload, ServerSettings
 from weft.types import Progress
 
@@ -83,7 +83,7 @@ class Loader:
     async def _load(self, given: Preload, progress: Progress) -> str:
         """Load one plugin; returns its name."""
         async with self._operator.workspace() as folder:
-            source = await self._operator.read(open_named, given.file, given.name, folder)
+            source = await self._operator.read(open_source, given.file, given.name, folder)
             name = source.manifest.name
             operator = self._settings.plugins.get(name, PluginSettings())
             plan = plan_preloaded(source.manifest, given.domains, operator)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from weft.errors import Refused
+from weft.packages.sources import Source
 from weft.runtimes.launch import Facts
-from weft.server.uploads import Source
 
 
 class CallsItself(Exception):  # noqa: N818 - no error: the deployment goes on under this name

@@ -20,9 +20,9 @@ import structlog
 from msgspec.structs import replace as replace_fields
 
 from weft.errors import Refused, UsageError, WeftError
+from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
 from weft.server.deployments import Plan, plan_deploy, plan_release, target_release
-from weft.server.domains import checked_name
 from weft.server.fleet import Fleet, Record
 from weft.server.journal import Journal
 from weft.server.logs import Logs
@@ -30,7 +30,7 @@ from weft.server.naming import CallsItself, name_check
 from weft.server.policy import exceeding, merge_grants
 from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
 from weft.server.status import Deployed, PluginStatus, deployed, status_of
-from weft.server.uploads import Source, Upload, open_upload, stored_manifest
+from weft.server.uploads import Upload, open_upload
 from weft.settings import PluginSettings, ServerSettings
 from weft.types import Event, OutputLine, Progress
 

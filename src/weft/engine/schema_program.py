@@ -1,4 +1,4 @@
-"""A program of its own: checks a value against a JSON Schema and prints what does not fit, as JSON. See schemas.py.
+"""A program of its own: checks a value against a JSON Schema and prints what does not fit. See configuration.py.
 
 It reads ``[schema, value]`` and answers ``{"invalid": reason}`` or ``{"problems": [text, …]}``; no value is shown.
 """

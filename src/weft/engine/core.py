@@ -1,0 +1,320 @@
+"""The engine's core: releases start, take over, drain and end. Every change of what runs goes through here."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from msgspec.structs import replace
+
+from weft.engine import dependencies
+from weft.engine.changes import Changes
+from weft.engine.configuration import check_config, checked_env, effective
+from weft.engine.crew import Crew
+from weft.engine.events import Events
+from weft.engine.files import Files
+from weft.engine.plugin import Plugin
+from weft.engine.release import Release
+from weft.engine.requirements import check_host
+from weft.errors import Conflict, NotInThisVersion, Unavailable, UnknownPlugin, WeftError
+from weft.manifest import Manifest, Order
+from weft.packages.environments import Environments
+from weft.packages.programs import quiet
+from weft.runtimes.launch import Facts, Runtime
+from weft.runtimes.process.runtime import ProcessRuntime
+from weft.types import Event, OutputLine, Progress
+
+MOST_DRAINING = 8
+"""Releases of one plugin that drain at the same time; past it the oldest is ended first."""
+
+MOST_FAILURES = 64
+"""Failures that nobody waited for, kept until the engine ends; the latest."""
+WITH_ENVIRONMENT = frozenset({"process"})
+"""Runtimes whose plugins have an interpreter and packages of their own."""
+DOWN = frozenset({"stopping", "stopped", "failed"})
+"""States in which nothing may rely on a plugin."""
+
+Commit = Callable[[Facts], Awaitable[None]]
+"""Told what the new instances say of themselves, before they answer anything; raising refuses them."""
+
+
+class Core:
+    """Runs releases. Use it as an asynchronous context manager: leaving it drains and stops everything.
+
+    ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
+    line that a plugin prints.
+    """
+
+    def __init__(self, state: Path | None = None, *, output: Callable[[str, OutputLine], None] | None = None) -> None:
+        self._temporary = None if state else tempfile.TemporaryDirectory(prefix="weft-")
+        self.state = state or Path(self._temporary.name if self._temporary else "")
+        self.environments = Environments(self.state / "environments")
+        self._output = output or (lambda _plugin, _line: None)
+        self._events = Events()
+        self._plugins: dict[str, Plugin] = {}
+        self._changes = Changes()
+        self.files = Files(self.state / "loaded")
+        self._closing = False
+        self._drains: set[asyncio.Task[None]] = set()
+        self._failures: deque[BaseException] = deque(maxlen=MOST_FAILURES)
+        self._runtimes: Mapping[str, Runtime] = {"process": ProcessRuntime()}
+
+    async def __aenter__(self) -> Self:
+        """Nothing runs yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Drain and stop everything at once, each before what it requires.
+
+        Changes under way are waited for, new ones refused. Raises what failed on the way and nobody waited for, as an
+        ExceptionGroup where it is more than one.
+        """
+        self._closing = True
+        await self._changes.rest()
+        ends = await self._stop_all()
+        await asyncio.gather(*self._drains, return_exceptions=True)
+        await self.files.close()
+        if self._temporary is not None:
+            await asyncio.to_thread(self._temporary.cleanup)
+        self._raise_failures([each for each in ends if isinstance(each, BaseException)])
+
+    @property
+    def plugins(self) -> Mapping[str, Plugin]:
+        """What is loaded, by name."""
+        return MappingProxyType(self._plugins)
+
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """Of what is loaded and not stopped nor given up, by name."""
+        return {name: each.manifest for name, each in self._plugins.items() if each.state not in DOWN}
+
+    def plugin(self, name: str) -> Plugin:
+        """The plugin of that name. Raises UnknownPlugin, which lists what there is."""
+        if name not in self._plugins:
+            there = ", ".join(sorted(self._plugins)) or "none"
+            raise UnknownPlugin(f"there is no plugin {name!r} (loaded: {there})")
+        return self._plugins[name]
+
+    def events(self) -> AsyncIterator[Event]:
+        """What happens from now on."""
+        return self._events.stream()
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call ``listener`` with every event, at once; it must not block."""
+        self._events.listen(listener)
+
+    def emit(self, plugin: str, kind: str, message: str, **data: Any) -> None:
+        """Tell everybody that follows ``events`` or listens."""
+        self._events.emit(plugin, kind, message, **data)
+
+    # --- releases ---------------------------------------------------------------------------------------------------
+
+    async def prepare(
+        self,
+        manifest: Manifest,
+        folder: Path,
+        *,
+        digest: str,
+        number: int = 1,
+        config: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        order: Order | None = None,
+        progress: Progress = quiet,
+    ) -> Release:
+        """Check the settings of a plugin and make its environment, beside whatever runs.
+
+        Raises EnvironmentFailed, NotInThisVersion, and UsageError for its configuration, or when it requires another
+        engine.
+        """
+        self._runtime(manifest)
+        check_host(manifest)
+        await check_config(manifest, effective(manifest, config or {}), self.environments, progress)
+        environment = None
+        if manifest.runtime in WITH_ENVIRONMENT:
+            environment = await self.environments.prepare(manifest.requires, plugin=manifest.name, progress=progress)
+        return Release(
+            manifest=replace(manifest, order=order or manifest.order),
+            folder=folder,
+            digest=digest,
+            environment=environment,
+            data_dir=self.state / "data" / manifest.name,
+            number=number,
+            config=config or {},
+            env=checked_env(env or {}),
+            order=order,
+        )
+
+    async def collect(self, *, idle: float) -> list[str]:
+        """Remove environments that no loaded plugin uses and that were not asked for within ``idle`` seconds."""
+        releases = (each for plugin in self._plugins.values() for each in plugin.releases)
+        in_use = {each.environment.digest for each in releases if each.environment is not None}
+        return await asyncio.to_thread(self.environments.collect, in_use, idle=idle)
+
+    async def tidy(self) -> None:
+        """Remove the copied files that no release needs. What fails is told as an event, and tried again later."""
+        try:
+            await self.files.collect(
+                lambda: {each.digest for plugin in self._plugins.values() for each in plugin.releases}
+            )
+        except WeftError as error:
+            self.emit("", "files_left", str(error))
+
+    def _runtime(self, manifest: Manifest) -> Runtime:
+        if manifest.runtime not in self._runtimes:
+            raise NotInThisVersion(f"plugin {manifest.name}: runtime {manifest.runtime}: not in this version")
+        return self._runtimes[manifest.runtime]
+
+    async def run(
+        self,
+        release: Release,
+        *,
+        commit: Commit | None = None,
+        swap: Callable[[], None] | None = None,
+        new: bool | None = None,
+    ) -> Plugin:
+        """Start ``release`` beside what runs, check it, and let it take over.
+
+        ``commit`` is awaited when the new instances are ready; if it raises they are stopped and the old ones go on.
+        Then, in one turn of the event loop, ``swap()`` is called and the new instances answer every new call, while
+        the old ones drain. ``new``: whether there must be no plugin of its name, or one; None for either.
+
+        Raises Conflict when the plugin is being changed already, UsageError for required plugins that are not there,
+        Refused when others require another version, StartFailed and whatever ``commit`` raises; what ran before has
+        not noticed then.
+        """
+        manifest = release.manifest
+        name = manifest.name
+        if self._closing:
+            raise Unavailable(f"plugin {name} is not started: the engine is ending")
+        with self._changes.exclusive(name, manifest):
+            self._check_place(manifest, new=new)
+            plugin = self._plugins.get(name) or Plugin(release, self._reporter(name))
+            crew = self._crew(plugin, release)
+            if plugin.state == "loaded":
+                plugin.enter("start")
+            await self._start(crew, commit, swap)
+            old = plugin.replace(crew)
+            self._plugins[name] = plugin
+            if old is not None:
+                self._retire(plugin, old)
+            self.emit(name, "running", f"{release.label} ({release.manifest.version}) answers")
+            return plugin
+
+    def _check_place(self, manifest: Manifest, *, new: bool | None) -> None:
+        """Whether it may start among the others as they are, and as they are about to be."""
+        name = manifest.name
+        if new and name in self._plugins:
+            raise Conflict(f"there is a plugin {name} already", plugin=name)
+        if new is False:
+            self.plugin(name)
+        expected = self._changes.expected(self.manifests)
+        dependencies.check_cycle(name, expected)
+        dependencies.check_requirements(manifest, self._changes.left(self.manifests))
+        dependencies.check_requirements(manifest, expected)
+        dependencies.check_dependents(manifest, expected)
+
+    def _crew(self, plugin: Plugin, release: Release) -> Crew:
+        name = release.manifest.name
+        return Crew(
+            release,
+            self._runtime(release.manifest),
+            lambda line: self._output(name, line),
+            changed=plugin.crew_changed,
+            report=self._reporter(name),
+        )
+
+    async def _start(self, crew: Crew, commit: Commit | None, swap: Callable[[], None] | None) -> None:
+        self.emit(crew.release.manifest.name, "starting", f"{crew.release.label} starts")
+        await crew.start()
+        try:
+            if commit is not None:
+                await commit(crew.facts)
+            if swap is not None:
+                swap()
+        except BaseException:
+            await crew.stop()
+            raise
+
+    def _reporter(self, name: str) -> Callable[[str, str], None]:
+        return lambda kind, message: self.emit(name, kind, message)
+
+    def _retire(self, plugin: Plugin, crew: Crew) -> asyncio.Task[None]:
+        plugin.begin_drain(crew, MOST_DRAINING)
+        task = asyncio.create_task(self._drain(plugin, crew))
+        self._drains.add(task)
+        task.add_done_callback(lambda done: self._end_drain(done, plugin.name))
+        return task
+
+    async def _drain(self, plugin: Plugin, crew: Crew) -> None:
+        self.emit(plugin.name, "draining", f"{crew.release.label} finishes what it began")
+        try:
+            await crew.retire()
+        finally:
+            plugin.end_drain(crew)
+        self.emit(plugin.name, "drained", f"{crew.release.label} has ended")
+        await self.tidy()
+
+    def _end_drain(self, task: asyncio.Task[None], name: str) -> None:
+        self._drains.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed(name, "drain_failed", error)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def stop(self, name: str) -> None:
+        """Stop a plugin once its calls have drained; it stays loaded, in state ``stopped``. Nothing to do if it is."""
+        plugin = self.plugin(name)
+        with self._changes.exclusive(name):
+            if plugin.state == "stopped":
+                return
+            crew = plugin.withdraw()
+            try:
+                if crew is not None:
+                    await asyncio.shield(self._retire(plugin, crew))
+            finally:  # whoever stops waiting does not stop the drain
+                plugin.enter("stopped")
+            self.emit(name, "stopped", f"{name} is stopped")
+
+    async def restart(self, name: str) -> Plugin:
+        """Run the same release anew, beside the running instances, which then drain."""
+        return await self.run(self.plugin(name).release)
+
+    async def unload(self, name: str) -> None:
+        """Stop a plugin and forget it. Raises Refused, naming them, when plugins that run require it."""
+        self.plugin(name)
+        dependencies.check_unused(name, self._changes.expected(self.manifests))
+        await self.stop(name)
+        self._plugins.pop(name, None)
+        self.emit(name, "unloaded", f"{name} is gone")
+        await self.tidy()
+
+    async def _stop_all(self) -> list[BaseException | None]:
+        """Stop every plugin after those that require it; what came of each."""
+        manifests = self.manifests
+        stops: dict[str, asyncio.Task[None]] = {}
+        for name in reversed(dependencies.in_start_order(manifests)):
+            before = [stops[each] for each in dependencies.dependents(name, manifests)]
+            stops[name] = asyncio.create_task(self._stop_after(before, name))
+        return await asyncio.gather(*stops.values(), return_exceptions=True)
+
+    async def _stop_after(self, before: list[asyncio.Task[None]], name: str) -> None:
+        if before:
+            await asyncio.wait(before)
+        await self.stop(name)
+
+    def failed(self, plugin: str, kind: str, error: BaseException) -> None:
+        """Something failed that nobody waits for: it is told as an event, and raised when the engine ends."""
+        self.emit(plugin, kind, str(error))
+        self._failures.append(error)
+
+    def _raise_failures(self, ends: list[BaseException]) -> None:
+        failures = [*self._failures, *(each for each in ends if each not in self._failures)]
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            raise BaseExceptionGroup("the engine ended, and this failed on the way", failures)

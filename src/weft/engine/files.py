@@ -1,0 +1,137 @@
+"""The files that loaded plugins run from: copies that nobody changes, each kept as long as something runs on it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import ParamSpec, TypeVar
+
+from weft.errors import PackageError, StorageFailed
+from weft.manifest import Manifest, find_plugins
+from weft.packages.contents import ContentStore
+from weft.packages.exclusive import exclusive_if_free
+from weft.packages.sources import open_source, stored_manifest
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A plugin whose files are safe from changes. ``source`` is what it was copied from."""
+
+    source: Path
+    manifest: Manifest
+    folder: Path
+    digest: str
+
+
+class Files:
+    """The copies of one engine, below ``root``; those of engines that crashed are removed when the first is made.
+
+    What a source holds may change at any time: what runs is read from its copy, the manifest included.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._own = ExitStack()
+        self._contents: ContentStore | None = None
+        self._pins: Counter[str] = Counter()
+        self._one = asyncio.Lock()
+
+    async def find(self, source: Path) -> list[Path]:
+        """The plugins at ``source``: itself, or those in the folder that it is. Raises ManifestError, PackageError."""
+        async with self._one:
+            return await _finished(_find, source)
+
+    @asynccontextmanager
+    async def copied(self, source: Path, name: str | None) -> AsyncIterator[Copied]:
+        """A copy of the plugin at ``source``, kept while this is open and while a release uses it.
+
+        Raises ManifestError, PackageError, UsageError (names), StorageFailed.
+        """
+        # One at a time: CPython 3.11's parser must not run in several threads, and a removal waits.
+        async with self._one:
+            copied = await _finished(self._copy, source, name)
+            self._pins[copied.digest] += 1
+        try:
+            yield copied
+        finally:
+            self._pins[copied.digest] -= 1
+
+    async def collect(self, in_use: Callable[[], Collection[str]]) -> None:
+        """Remove what is neither in ``in_use()`` nor being loaded. Raises StorageFailed."""
+        async with self._one:
+            if self._contents is not None:
+                await _finished(self._remove, self._contents, {*in_use(), *+self._pins})
+
+    async def close(self) -> None:
+        """Remove everything."""
+        async with self._one:
+            await _finished(self._own.close)
+
+    # In a thread.
+
+    def _copy(self, source: Path, name: str | None) -> Copied:
+        try:
+            contents = self._contents = self._contents or self._open()
+            with tempfile.TemporaryDirectory(prefix=".unpack-", dir=self._root) as work:
+                opened = open_source(source, name, Path(work))
+                digest = contents.add(opened.folder)
+        except OSError as error:
+            raise StorageFailed(f"{source} could not be copied to {self._root}: {error}") from error
+        folder = contents.path(digest)
+        return Copied(source, stored_manifest(folder, opened.manifest.name), folder, digest)
+
+    def _open(self) -> ContentStore:
+        """A folder of our own, locked as long as we live."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sweep()
+        folder = self._root / token_hex(8)
+        while not self._own.enter_context(exclusive_if_free(folder.with_suffix(".lock"))):
+            continue  # another engine looks at this moment whether it was left behind
+        contents = ContentStore(folder)
+        self._own.callback(_clear, contents, folder)
+        return contents
+
+    def _sweep(self) -> None:
+        for lock in self._root.glob("*.lock"):
+            with exclusive_if_free(lock) as free:
+                if free:
+                    _clear(ContentStore(lock.with_suffix("")), lock.with_suffix(""))
+
+    @staticmethod
+    def _remove(contents: ContentStore, needed: set[str]) -> None:
+        for digest in contents.digests() - needed:
+            contents.remove(digest)
+
+
+def _find(source: Path) -> list[Path]:
+    try:
+        return find_plugins(source)
+    except OSError as error:
+        raise PackageError(f"{source}: could not be read: {error.strerror or error}") from error
+
+
+def _clear(contents: ContentStore, folder: Path) -> None:
+    contents.sweep()
+    for digest in contents.digests():
+        contents.remove(digest)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _finished(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run in a thread, to its end even when cancelled: what it does to files must not go on behind our back."""
+    job = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        await asyncio.wait([job])
+        raise

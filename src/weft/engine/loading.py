@@ -1,0 +1,120 @@
+"""From sources to running plugins: copied, put in order, started side by side; one's failure never stops the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from weft.engine.batch import Batch, Given, Job, Outcome
+from weft.engine.core import Core
+from weft.engine.files import Files
+from weft.engine.plugin import Plugin
+from weft.engine.release import Release
+from weft.errors import StorageFailed, WeftError
+from weft.types import Progress
+
+AT_ONCE = 4
+"""Plugins that are prepared, or started, at the same time."""
+
+
+class Loader:
+    """Loads and upgrades on behalf of its engine."""
+
+    def __init__(self, engine: Core, files: Files) -> None:
+        self._engine = engine
+        self._files = files
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def load(
+        self, jobs: Sequence[Job], *, given: Mapping[str, Given], progress: Progress, strict: bool = False
+    ) -> list[Outcome]:
+        """Load all, each after what it requires; an outcome for each, in their order.
+
+        ``given``: by name; with ``strict`` a name that none of them has is a UsageError, and nothing is started. When
+        cancelled, those that were loaded until then are unloaded again.
+        """
+        batch = Batch(self._engine.manifests, given)
+        async with self._copied(jobs, batch):
+            if strict:
+                batch.check_given()
+            batch.plan()
+            try:
+                await self._start_all(batch, progress)
+            except asyncio.CancelledError:
+                await self._undo(batch)
+                raise
+        outcomes = batch.outcomes(jobs)
+        self._report(outcomes, batch)
+        return outcomes
+
+    @asynccontextmanager
+    async def _copied(self, jobs: Sequence[Job], batch: Batch) -> AsyncIterator[None]:
+        try:
+            async with AsyncExitStack() as stack:
+                for job in jobs:
+                    try:
+                        batch.add(job, await stack.enter_async_context(self._files.copied(job.source, job.name)))
+                    except WeftError as error:
+                        batch.fail(job, error)
+                yield
+        finally:
+            await self._engine.tidy()
+
+    async def _start_all(self, batch: Batch, progress: Progress) -> None:
+        tasks: dict[str, asyncio.Task[None]] = {}
+        for name, required in batch.order():
+            before = [tasks[each] for each in required]
+            tasks[name] = asyncio.create_task(self._start(batch, name, before, progress))
+        for unexpected in await asyncio.gather(*tasks.values(), return_exceptions=True):
+            if unexpected is not None:
+                raise unexpected
+
+    async def _start(self, batch: Batch, name: str, before: list[asyncio.Task[None]], progress: Progress) -> None:
+        try:
+            async with self._slots:
+                release = await self._prepare(batch, name, lambda line: progress(f"{name}: {line}"))
+            if before:
+                await asyncio.wait(before)
+            async with self._slots:
+                batch.done(name, await self._run(release, new=batch.is_new(name)))
+        except WeftError as error:
+            batch.done(name, error)
+        except OSError as error:
+            batch.done(name, StorageFailed(f"plugin {name}: {error}"))
+
+    async def _prepare(self, batch: Batch, name: str, progress: Progress) -> Release:
+        copied, given, number = batch.copies[name], batch.given(name), 1
+        if not batch.is_new(name):
+            before = self._engine.plugin(name).release
+            given, number = given.over(before), before.number + 1
+        return await self._engine.prepare(
+            copied.manifest,
+            copied.folder,
+            digest=copied.digest,
+            number=number,
+            config=given.config,
+            env=given.env,
+            order=given.order,
+            progress=progress,
+        )
+
+    async def _run(self, release: Release, *, new: bool) -> Plugin:
+        """The same files and settings as those that run already need nothing."""
+        plugin = self._engine.plugins.get(release.manifest.name)
+        if plugin is not None and not new and plugin.instances and release.same_as(plugin.release):
+            return plugin
+        return await self._engine.run(release, new=new)
+
+    async def _undo(self, batch: Batch) -> None:
+        """Unload what this load has added: what requires another goes first."""
+        for name in reversed(batch.loaded):
+            if batch.is_new(name) and name in self._engine.plugins:
+                await self._engine.unload(name)
+
+    def _report(self, outcomes: Sequence[Outcome], batch: Batch) -> None:
+        for each in outcomes:
+            if isinstance(each.result, WeftError):
+                name = each.name or each.job.source.name
+                kind = "upgrade_failed" if name in each.job.replaces and not batch.is_new(name) else "load_failed"
+                self._engine.emit(name, kind, str(each.result), source=str(each.job.source))
