@@ -5,7 +5,10 @@ Names are loaded on first use (PEP 562), so that importing a contract's module c
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weft.contracts.declare import contract, hook, raises
 
 __version__ = "0.1.0"
 
@@ -15,8 +18,21 @@ _HOMES = {
     "WeftError": "weft.errors",
     "PluginError": "weft.errors",
     "DeadlineExceeded": "weft.errors",
+    "contract": "weft.contracts.declare",
+    "hook": "weft.contracts.declare",
+    "raises": "weft.contracts.declare",
 }
-__all__ = ["DeadlineExceeded", "Engine", "Plugin", "PluginError", "WeftError", "__version__"]
+__all__ = [
+    "DeadlineExceeded",
+    "Engine",
+    "Plugin",
+    "PluginError",
+    "WeftError",
+    "__version__",
+    "contract",
+    "hook",
+    "raises",
+]
 
 
 def __getattr__(name: str) -> Any:

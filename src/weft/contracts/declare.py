@@ -1,0 +1,120 @@
+"""The decorators that declare a contract: a Protocol class is read once, when it is declared.
+
+``def`` and ``async def`` describe the same method. ``AsyncIterator`` and ``Iterator`` (and ``AsyncIterable``,
+``AsyncGenerator``, ``Generator``, and as a result ``Iterable``) are streams; ``Callable`` parameters are callbacks;
+properties and annotated attributes are constants. A method with a body is optional: a provider may lack it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, TypeVar, Union, overload
+
+from weft.contracts.description import Contract, HookOptions
+from weft.contracts.names import snake_case
+from weft.errors import ContractError, UsageError
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+MODES = ("collect", "first", "pipeline", "notify")
+ON_ERROR = ("fail", "continue")
+
+
+@overload
+def contract(cls: C) -> C: ...
+
+
+@overload
+def contract(*, name: Optional[str] = None, version: int = 1) -> Callable[[C], C]: ...
+
+
+def contract(cls: Optional[C] = None, *, name: Optional[str] = None, version: int = 1) -> Union[C, Callable[[C], C]]:
+    """Declare a Protocol class as a contract; ``name`` is the class's in snake_case, ``version`` the major one.
+
+    Raises ContractError with everything of the class that cannot cross.
+    """
+    names = dict(sys._getframe(1).f_locals)  # noqa: SLF001 - what strings in annotations may refer to
+
+    def declare(cls: C) -> C:
+        cls.__weft_contract__ = _read(cls, name, version, names)  # type: ignore[attr-defined]
+        return cls
+
+    return declare if cls is None else declare(cls)
+
+
+def hook(
+    mode: str = "collect", *, on_error: str = "fail", deadline: Optional[float] = None, wrapper: bool = False
+) -> Callable[[F], F]:
+    """Declare how a contract's method calls several providers, see the modes in SURFACE; ``deadline`` in seconds each.
+
+    ``wrapper=True`` is for an implementation: a generator that runs around the others.
+    """
+    if mode not in MODES:
+        raise ContractError(f"hook: there is no mode {mode!r}: use one of {', '.join(MODES)}")
+    if on_error not in ON_ERROR:
+        raise ContractError(f"hook: on_error cannot be {on_error!r}: use one of {', '.join(ON_ERROR)}")
+    if deadline is not None and not deadline > 0:
+        raise ContractError(f"hook: deadline must be a number of seconds above 0, found {deadline!r}")
+
+    def mark(function: F) -> F:
+        if wrapper:
+            function.__weft_wrapper__ = True  # type: ignore[attr-defined]
+        else:
+            function.__weft_hook__ = HookOptions(mode, on_error, deadline)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def raises(*types: type) -> Callable[[F], F]:
+    """Declare exceptions that come back to the caller as themselves; they are matched by the name of their class."""
+    given: Sequence[Any] = types
+    wrong = [found for found in given if not (isinstance(found, type) and issubclass(found, Exception))]
+    if wrong or not types:
+        found = ", ".join(repr(item)[:100] for item in wrong) or "nothing"
+        raise ContractError(f"raises: expected classes of exceptions, found {found}")
+
+    def mark(function: F) -> F:
+        before = getattr(function, "__weft_raises__", ())
+        function.__weft_raises__ = (*types, *before)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def contract_of(cls: Any) -> Contract:
+    """The contract that a class was declared as. Raises UsageError for another class, or anything else."""
+    found = vars(cls).get("__weft_contract__") if isinstance(cls, type) else None
+    if isinstance(found, Contract):
+        return found
+    what = cls.__qualname__ if isinstance(cls, type) else repr(cls)[:100]
+    raise UsageError(f"{what} is no contract: declare it with @weft.contract on a class that inherits Protocol")
+
+
+def declared(name: Optional[str] = None) -> List[Contract]:
+    """The contracts that are declared in this interpreter, or those of one name; of a key, the latest."""
+    from typing import Protocol
+
+    found = {}
+    for cls in _below(Protocol):
+        contract = vars(cls).get("__weft_contract__")
+        if isinstance(contract, Contract) and name in (None, contract.name):
+            found[contract.key] = contract
+    return list(found.values())
+
+
+def _below(cls: Any) -> Iterator[Any]:
+    for below in type.__subclasses__(cls):
+        yield below
+        yield from _below(below)
+
+
+def _read(cls: Any, name: Optional[str], version: int, names: Dict[str, Any]) -> Contract:
+    from weft.contracts.protocols import read_protocol
+
+    title = snake_case(getattr(cls, "__name__", "")) if name is None else name
+    read, problems = read_protocol(cls, title, version, names)
+    if problems:
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise ContractError(f"contract {title} ({getattr(cls, '__qualname__', cls)}) cannot be declared:{listed}")
+    return read

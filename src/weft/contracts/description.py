@@ -1,0 +1,206 @@
+"""The described contract: what crosses at hello, and what proxies and dispatchers are made of.
+
+Imported inside plugins: standard library only, Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from weft.contracts.arguments import Arguments, CallbackShape
+from weft.contracts.mismatch import Mismatch
+from weft.contracts.plain import plainly
+from weft.contracts.shape import Definitions, Schema, Shape
+
+__all__ = ["CallbackShape", "Constant", "Contract", "HookOptions", "Method", "Mismatch", "Parameter"]
+
+REQUIRED: Any = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter. Of a stream that goes in, ``shape`` is one item's. ``default`` counts where not ``required``."""
+
+    name: str
+    shape: Shape
+    keyword_only: bool = False
+    required: bool = True
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class HookOptions:
+    """How a method's providers are called together. ``deadline``: seconds for each, None for the plugin's own."""
+
+    mode: str = "collect"
+    on_error: str = "fail"
+    deadline: Optional[float] = None
+
+    def describe(self) -> Schema:
+        return {"mode": self.mode, "on_error": self.on_error, "deadline": self.deadline}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of a contract.
+
+    ``result`` is the result's shape, or one item's where it ``streams``. ``stream_in`` and ``callbacks`` are indexes
+    of parameters, which the converters leave as they are. ``asynchronous`` says how this side declared it.
+    ``packs_arguments``, ``packs_result`` and ``packs_item`` are False where packing changes nothing and may be skipped.
+    """
+
+    name: str
+    parameters: Tuple[Parameter, ...]
+    result: Shape
+    doc: str = ""
+    streams: bool = False
+    stream_in: Optional[int] = None
+    callbacks: Tuple[int, ...] = ()
+    asynchronous: bool = True
+    hook: Optional[HookOptions] = None
+    raises: Tuple[type, ...] = ()
+    raises_names: Tuple[str, ...] = ()
+    optional: bool = False
+    _arguments: Arguments = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        apart = {self.stream_in, *self.callbacks}
+        shapes = [None if index in apart else p.shape for index, p in enumerate(self.parameters)]
+        object.__setattr__(self, "_arguments", Arguments([p.name for p in self.parameters], shapes))
+
+    @property
+    def packs_arguments(self) -> bool:
+        return self._arguments.packs
+
+    @property
+    def packs_result(self) -> bool:
+        return self.result.packs
+
+    @property
+    def packs_item(self) -> bool:
+        return self._item.packs
+
+    def pack_arguments(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The full list of positional values, plain; the same object where nothing changes. Raises Mismatch."""
+        return self._arguments.pack(values)
+
+    def unpack_arguments(self, plain: Sequence[Any]) -> Sequence[Any]:
+        """Plain values, checked and typed; the same object where they are right as they are. Raises Mismatch."""
+        return self._arguments.unpack(plain)
+
+    def pack_result(self, value: Any) -> Any:
+        """A result, or an item where it streams. Raises Mismatch."""
+        return self.result.packed(value)
+
+    def unpack_result(self, plain: Any) -> Any:
+        """A plain result, or item, checked and typed. Raises Mismatch."""
+        return self.result.unpack(plain)
+
+    def pack_item(self, value: Any) -> Any:
+        """An item of the stream that goes in. Raises Mismatch."""
+        return self._item.packed(value)
+
+    def unpack_item(self, plain: Any) -> Any:
+        """A plain item of the stream that goes in, checked and typed. Raises Mismatch."""
+        return self._item.unpack(plain)
+
+    @property
+    def _item(self) -> Shape:
+        assert self.stream_in is not None
+        return self.parameters[self.stream_in].shape
+
+    def signature(self) -> str:
+        """``(image: bytes, *, width: int = 200) -> bytes``, as errors show it."""
+        parts: List[str] = []
+        for index, parameter in enumerate(self.parameters):
+            if parameter.keyword_only and "*" not in parts:
+                parts.append("*")
+            parts.append(self._written(index, parameter))
+        result = f"AsyncIterator[{self.result}]" if self.streams else str(self.result)
+        return f"({', '.join(parts)}) -> {result}"
+
+    def _written(self, index: int, parameter: Parameter) -> str:
+        shape = f"AsyncIterator[{parameter.shape}]" if index == self.stream_in else str(parameter.shape)
+        return f"{parameter.name}: {shape}" + ("" if parameter.required else " = …")
+
+    def describe(self, definitions: Definitions) -> Schema:
+        """The method's part of ``Contract.describe``; what is not said is None, False or empty."""
+        described: Schema = {
+            "description": self.doc,
+            "parameters": [self._parameter(*entry, definitions) for entry in enumerate(self.parameters)],
+            "result": self.result.schema(definitions),
+            "streams": self.streams,
+            "hook": self.hook and self.hook.describe(),
+            "raises": list(self.raises_names),
+            "optional": self.optional,
+        }
+        return {key: value for key, value in described.items() if value or key in ("parameters", "result")}
+
+    def _parameter(self, index: int, parameter: Parameter, definitions: Definitions) -> Schema:
+        kind = "stream" if index == self.stream_in else "callback" if index in self.callbacks else "schema"
+        described: Schema = {"name": parameter.name, kind: parameter.shape.schema(definitions)}
+        if parameter.keyword_only:
+            described["keyword_only"] = True
+        if not parameter.required:
+            described["default"] = None if kind == "callback" else parameter.shape.packed(parameter.default)
+        return described
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A property or annotated attribute: a value that a provider has. ``optional``: the contract has one of its own."""
+
+    name: str
+    shape: Shape
+    doc: str = ""
+    optional: bool = False
+
+    def describe(self, definitions: Definitions) -> Schema:
+        described: Schema = {"schema": self.shape.schema(definitions)}
+        if self.doc:
+            described["description"] = self.doc
+        return {**described, "optional": True} if self.optional else described
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A typed interface: what a host's Protocol class says, or what a plugin's description says of it."""
+
+    name: str
+    major: int = 1
+    doc: str = ""
+    methods: Dict[str, Method] = field(default_factory=dict)
+    constants: Dict[str, Constant] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """``name@major``."""
+        return f"{self.name}@{self.major}"
+
+    def describe(self) -> Schema:
+        """Plain values: types in the vocabulary of JSON Schema, always in the same order. ``parse`` reads it back."""
+        definitions = Definitions()
+        methods = {name: method.describe(definitions) for name, method in self.methods.items()}
+        constants = {name: constant.describe(definitions) for name, constant in self.constants.items()}
+        described: Schema = plainly(
+            {
+                "contract": self.name,
+                "version": self.major,
+                "description": self.doc,
+                "methods": methods,
+                "constants": constants,
+                "$defs": definitions.schemas,
+            }
+        )
+        return described
+
+    @classmethod
+    def parse(cls, described: Any) -> Contract:
+        """The contract of a description, without classes: records are dicts, enum members their values.
+
+        Raises ContractError for anything that ``describe`` would not have written.
+        """
+        from weft.contracts.parsing import parse
+
+        return parse(described)
