@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Dict, Type
+from typing import Any, Dict, Sequence, Type
 
 from weft.errors import (
     ContractMismatch,
@@ -30,30 +30,71 @@ _KINDS: Dict[str, Type[WeftError]] = {
     "unavailable": Unavailable,
     "argument": WrongArgument,
 }
+MAX_TEXT = 64 * 1024
+"""Characters of a message or traceback that cross; the middle of a longer one is left out."""
+
+
+class DeclaredError(PluginError):
+    """An exception that the method's contract declares, on its way: whoever knows its class makes it anew."""
+
+    arguments: Any = ()
+
+    @classmethod
+    def of(cls, error: BaseException, name: str) -> DeclaredError:
+        """``error``, which is (or is derived from) the declared exception ``name``."""
+        from weft.contracts import dynamic
+
+        declared = cls(_message(error), type_name=name, traceback=plugin_traceback(error))
+        try:
+            declared.arguments = dynamic.pack(list(error.args))
+        except Exception:  # an argument that cannot cross goes as text
+            declared.arguments = [_message(error)]
+        return declared
+
+    def itself(self, classes: Sequence[Type[BaseException]]) -> BaseException:
+        """The exception that was raised, as one of ``classes``; the error as it came where it cannot be made."""
+        from weft.contracts import dynamic
+
+        known = next((each for each in classes if each.__name__ == self.type_name), None)
+        try:
+            made = self if known is None else known(*dynamic.unpack(self.arguments))
+        except Exception:
+            return self
+        made.__cause__ = self
+        return made
+
+
 _PLUGIN_KINDS: Dict[str, Type[PluginError]] = {
     "raised": PluginError,
     "start": StartFailed,
     "mismatch": ContractMismatch,
     "result": WrongResult,
     "protocol": ProtocolError,
+    "declared": DeclaredError,
 }
-MAX_TEXT = 64 * 1024
-"""Characters of a message or traceback that cross; the middle of a longer one is left out."""
 
 
 class Faults:
-    """The errors of one plugin, seen from its host."""
+    """The errors of one plugin, seen from its host; or of the host, which ``relays`` those of other plugins."""
 
-    def __init__(self, name: str, version: str = "") -> None:
+    def __init__(self, name: str, version: str = "", *, relays: bool = False) -> None:
+        self._relays = relays
         self.plugin = {"plugin": name, "version": version}
         self.who = f"plugin {name} {version}".strip()
 
     @staticmethod
-    def describe(error: BaseException) -> Dict[str, str]:
-        """An exception as it crosses: ``kind``, ``type``, ``message`` and ``traceback``, all text."""
+    def describe(error: BaseException) -> Dict[str, Any]:
+        """An exception as it crosses: ``kind``, ``type``, ``message`` and ``traceback``, all text.
+
+        One that a contract declares has its ``arguments`` besides; one of another plugin says of which.
+        """
+        if isinstance(error, DeclaredError):
+            described = _described("declared", error.type_name, error.message, error.traceback)
+            return {**described, "arguments": error.arguments}
         if isinstance(error, PluginError):
             kind = next((kind for kind, its in _PLUGIN_KINDS.items() if type(error) is its), "raised")
-            return _described(kind, error.type_name, error.message, error.traceback)
+            described = _described(kind, error.type_name, error.message, error.traceback)
+            return {**described, "plugin": error.plugin, "version": error.version} if error.plugin else described
         for kind, its in _KINDS.items():
             if isinstance(error, its):
                 return _described(kind, "", str(error), "")
@@ -61,15 +102,24 @@ class Faults:
 
     def error(self, described: Any) -> WeftError:
         """What the other side described, as an exception that names the plugin."""
+        arguments = described.pop("arguments", None) if isinstance(described, dict) else None
         if not isinstance(described, dict) or not all(isinstance(part, str) for part in described.values()):
             return ProtocolError("answered with an error that is none", **self.plugin)
         described = {key: _short(part) for key, part in described.items()}
         kind, message = described.get("kind", "raised"), described.get("message", "")
         if kind in _KINDS:
-            return _KINDS[kind](f"{self.who}: {message}")
-        return _PLUGIN_KINDS.get(kind, PluginError)(
-            message, type_name=described.get("type", ""), traceback=described.get("traceback", ""), **self.plugin
-        )
+            return _KINDS[kind](message if self._relays else f"{self.who}: {message}")
+        whose = {"plugin": described.get("plugin", ""), "version": described.get("version", "")}
+        type_name, traceback = described.get("type", ""), described.get("traceback", "")
+        if not whose["plugin"] or not self._relays:
+            if whose["plugin"]:  # another plugin's, which this one did not handle
+                kind, message = "raised", str(PluginError(message, type_name=type_name, **whose))
+                type_name = PluginError.__name__
+            whose = self.plugin
+        error = _PLUGIN_KINDS.get(kind, PluginError)(message, type_name=type_name, traceback=traceback, **whose)
+        if isinstance(error, DeclaredError):
+            error.arguments = arguments
+        return error
 
 
 def plugin_traceback(error: BaseException) -> str:

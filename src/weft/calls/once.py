@@ -1,4 +1,4 @@
-"""The receiver of a plain call: one answer, awaited."""
+"""The two sides of a plain call: a receiver of one answer, awaited, and a consumer that has nothing to do."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ class Once:
 
     def on_credit(self) -> None:
         """Nothing waits for credit here."""
+
+
+class Unattended:
+    """See channel.Consumer: of a call that takes no items, and that runs to its end whatever its caller does."""
+
+    def on_item(self, item: Any, size: int) -> None:
+        """Nothing takes items here."""
+
+    def on_end(self) -> None:
+        """Nothing takes items here."""
+
+    def on_credit(self) -> None:
+        """Nothing waits for credit here."""
+
+    def on_cancel(self) -> None:
+        """It runs to its end."""

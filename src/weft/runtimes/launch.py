@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from weft.calls.channel import Channel
+from weft.calls.channel import Channel, Methods
+from weft.contracts.description import Contract
+from weft.contracts.implementation import Implementation
 from weft.errors import WeftError
 from weft.manifest.model import Limits
 from weft.types import OutputLine
@@ -35,6 +37,12 @@ class Launch:
     """The deployment's own environment variables."""
     passed: tuple[str, ...] = ()
     """Names of the host's environment variables that are passed through."""
+    contracts: tuple[Contract, ...] = ()
+    """Contracts of the host that the plugin may provide; for those they are the authority."""
+    peers: Methods = field(default_factory=dict)
+    """What the plugin may ask of its host: the way to other plugins."""
+    use: Callable[..., Any] | None = None
+    """The same, for a plugin in the host's own interpreter: see ``Context.use``."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,10 @@ class Facts:
     provides: tuple[str, ...]
     kind: str
     own_name: str
+    described: Mapping[str, Any] = field(default_factory=dict)
+    """Of each contract that it provides but ``web``, how the plugin itself describes it."""
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of each of these the constants, plain."""
 
 
 class Instance(Protocol):
@@ -61,6 +73,15 @@ class Instance(Protocol):
     @property
     def facts(self) -> Facts:
         """What it said of itself when it had started."""
+
+    def provider(self, key: str) -> Implementation | None:
+        """How it implements the contract of that key, where it lives in this interpreter; None: by its channel."""
+
+    async def bind(self, contract: Contract) -> None:
+        """Tell it of a contract that was declared after it started. Raises ContractMismatch."""
+
+    async def hung(self) -> str:
+        """Wait until it can serve nothing any more, though it lives; returns why, in words."""
 
     async def ended(self) -> str:
         """Wait for its end, asked for or not; returns how it ended, in words."""

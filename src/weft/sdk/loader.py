@@ -13,21 +13,24 @@ ATTRIBUTES = ("app", "application", "Plugin", "Execute", "InitializePlugin")
 """Where an entry that names no attribute is looked for, in this order."""
 
 
-def load_entry(folder: str, entry: Optional[str]) -> Tuple[str, Any]:
+def load_entry(folder: str, entry: Optional[str], *, module: bool = False) -> Tuple[str, Any]:
     """Import ``module:attribute``, ``module``, or what ``folder`` holds. Returns the entry in full, and the object.
 
+    With ``module``, a module in which nothing is to be found may be the entry itself: its functions are the methods.
     Raises StartFailed when nothing fits; whatever the plugin's own code raises is passed on as it is.
     """
     for path in (os.path.join(folder, "src"), folder):
         if os.path.isdir(path) and path not in sys.path:
             sys.path.insert(0, path)
     module_name, _, attribute = (entry or _only_module(folder)).partition(":")
-    module = importlib.import_module(module_name)
+    imported = importlib.import_module(module_name)
     if attribute:
-        return f"{module_name}:{attribute}", _attribute(module, module_name, attribute)
+        return f"{module_name}:{attribute}", _attribute(imported, module_name, attribute)
     for candidate in ATTRIBUTES:
-        if hasattr(module, candidate):
-            return f"{module_name}:{candidate}", getattr(module, candidate)
+        if hasattr(imported, candidate):
+            return f"{module_name}:{candidate}", getattr(imported, candidate)
+    if module:
+        return module_name, imported
     raise StartFailed(
         f"module {module_name} has no entry: expected one of {', '.join(ATTRIBUTES)}; name another with entry = "
         f'"{module_name}:NAME"'

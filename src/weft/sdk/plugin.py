@@ -1,60 +1,108 @@
-"""The plugin in its own process: imported, started, and what it provides."""
+"""The plugin where it runs: imported, started, and what it provides."""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
-from weft.calls.channel import Methods
-from weft.errors import StartFailed
+from weft.errors import ContractMismatch, StartFailed
 from weft.sdk import web
-from weft.sdk.asgi import AsgiProvider
 from weft.sdk.loader import load_entry
 from weft.sdk.plugin_context import Context, enter
+
+WEB = "web@1"
 
 
 class HostedPlugin:
     """One plugin.
 
-    ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads``.
+    ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads`` and
+    ``contracts`` (descriptions). ``use`` is what ``Context.use`` does; ``on_hung()`` is told when every thread for
+    ``def`` code is stuck.
     """
 
-    def __init__(self, settings: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Dict[str, Any],
+        *,
+        use: Optional[Callable[..., Any]] = None,
+        on_hung: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
-        self._context = Context(settings["name"], settings["version"], settings["config"], settings["data_dir"])
-        self._provider: Optional[AsgiProvider] = None
-        self.methods: Methods = {}
+        self._on_hung = on_hung
+        self.context = Context(settings["name"], settings["version"], settings["config"], settings["data_dir"], use)
+        self._provider: Any = None
+        self.methods: Dict[str, Any] = {}
 
     async def start(self) -> Dict[str, Any]:
         """Import and start it.
 
-        Returns ``entry``, ``provides`` (list of name@major), ``kind``, and ``name`` (what its ``name()`` says, or '').
+        Returns ``entry``, ``provides`` (list of name@major), ``kind``, ``name`` (what its ``name()`` says, or ''), and
+        of contracts ``described`` and ``constants``.
         """
-        enter(self._context)
-        entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"])
-        kind = web.kind_of(entry)
+        enter(self.context)
+        wanted = self._settings["provides"]
+        entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"], module=wanted != [WEB])
+        kind = web.kind_of(entry) if not wanted or WEB in wanted else None
         if kind is None:
+            facts = self._provide_contracts(entry_name, entry, wanted)
+        else:
+            facts = await self._provide_web(entry_name, entry, kind)
+        self.methods.update(self._provider.methods)
+        return {"entry": entry_name, "described": {}, "constants": {}, **facts}
+
+    async def _provide_web(self, entry_name: str, entry: Any, kind: str) -> Dict[str, Any]:
+        others = [each for each in self._settings["provides"] if each != WEB]
+        if others:
             raise StartFailed(
-                f"{entry_name} is {_shape(entry)}: expected an ASGI or WSGI application, "
-                "or a Plugin with init() and register_routes(router)"
+                f"its manifest says that it provides {', '.join(others)}; {entry_name} is a web application"
             )
-        self._refuse_what_it_is_not()
         if kind == "gloom" and inspect.isclass(entry):
             entry = entry()
         self._provider = await web.provide(entry, kind, self._settings["threads"])
         await self._provider.start()
-        self.methods = self._provider.methods
         name = web.method_of(entry, "name", "Name") if kind == "gloom" else None
-        return {"entry": entry_name, "provides": ["web@1"], "kind": kind, "name": str(name()) if name else ""}
+        return {"provides": [WEB], "kind": kind, "name": str(name()) if name else ""}
 
-    def _refuse_what_it_is_not(self) -> None:
-        others = [each for each in self._settings["provides"] if each != "web@1"]
-        if others:
-            raise StartFailed(f"its manifest says that it provides {', '.join(others)}; its entry is a web application")
+    def _provide_contracts(self, entry_name: str, entry: Any, wanted: Sequence[str]) -> Dict[str, Any]:
+        if WEB in wanted:
+            raise StartFailed(
+                f"{entry_name} is {_shape(entry)}: expected an ASGI or WSGI application, "
+                "or a Plugin with init() and register_routes(router)"
+            )
+        from weft.calls.threads import Threads  # most plugins are web applications, and pay for none of this
+        from weft.contracts.description import Contract
+        from weft.sdk.configuration import configure
+        from weft.sdk.provider import ContractProvider
+
+        configure(self.context, entry)
+        known = [Contract.parse(each) for each in self._settings.get("contracts", ())]
+        threads = Threads(self._settings["threads"], self._on_hung)
+        provider = self._provider = ContractProvider(entry, self.context, known, threads)
+        provider.provide(wanted)
+        return {**provider.facts(), "kind": "contract", "name": ""}
+
+    def bind(self, described: Any) -> Mapping[str, Any]:
+        """Provide a contract that the host declared after the start. Returns its constants.
+
+        Raises ContractMismatch.
+        """
+        from weft.contracts.description import Contract
+
+        contract = Contract.parse(described)
+        if not hasattr(self._provider, "bind"):
+            raise ContractMismatch(f"it is a web application, and does not provide {contract.key}")
+        constants: Mapping[str, Any] = self._provider.bind(contract)
+        self.methods.update(self._provider.methods)
+        return constants
+
+    def provider(self, key: str) -> Any:
+        """How the plugin implements the contract of that key (an Implementation); None where it does not."""
+        return getattr(self._provider, "implementations", {}).get(key)
 
     async def stop(self) -> None:
         """Stop what was started."""
-        self._context.stopping.set()
+        self.context.stopping.set()
         if self._provider is not None:
             await self._provider.stop()
 

@@ -5,25 +5,42 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from weft.errors import UsageError
+
+T = TypeVar("T")
 
 
 class Context:
     """A plugin's own context; ``weft.sdk.context()`` gives it to code that is handed none.
 
-    ``config`` is the deployment's values over the manifest's; ``data_dir`` is the plugin's own folder, kept over
-    upgrades; ``stopping`` is set when the plugin is asked to stop, before its shutdown is called.
+    ``config`` is the deployment's values over the manifest's (a mapping, or an instance of the entry's own
+    ``Config``); ``data_dir`` is the plugin's own folder, kept over upgrades; ``stopping`` is set when the plugin is
+    asked to stop, before its shutdown is called.
     """
 
-    def __init__(self, name: str, version: str, config: Mapping[str, Any], data_dir: str) -> None:
+    def __init__(
+        self, name: str, version: str, config: Any, data_dir: str, use: Optional[Callable[..., Any]] = None
+    ) -> None:
         self.name = name
         self.version = version
         self.config = config
         self.data_dir = data_dir
         self.logger = logging.getLogger(name)
         self.stopping = asyncio.Event()
+        self._use = use
+
+    def use(self, contract: Callable[..., T], name: Optional[str] = None) -> T:
+        """Another plugin that provides ``contract``, as an object whose methods are the contract's.
+
+        ``name`` says which; without it, the only provider. The plugin's ``permissions.plugins`` must name it. Raises
+        UsageError where no host can be asked.
+        """
+        if self._use is None:
+            raise UsageError(f"plugin {self.name} has no host to ask for other plugins")
+        used: T = self._use(contract, name)
+        return used
 
     def __repr__(self) -> str:
         """Without the configuration, which may hold secrets."""

@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 from weft.calls.channel import Consumer, Reply, Request
 from weft.calls.faults import Faults
+from weft.calls.once import Once, Unattended
 from weft.calls.wired import WiredChannel
 from weft.sdk import guard, output
 from weft.sdk.plugin import HostedPlugin
@@ -61,15 +62,24 @@ class Process:
     """One plugin process: offers ``weft.start`` and ``weft.stop``, and after the start what the plugin provides."""
 
     def __init__(self) -> None:
-        self._methods: dict[str, Any] = {"weft.start": self._on_start, "weft.stop": self._on_stop}
+        self._methods: dict[str, Any] = {
+            "weft.start": self._on_start,
+            "weft.bind": self._on_bind,
+            "weft.stop": self._on_stop,
+        }
         self._plugin: Optional[HostedPlugin] = None
+        self._channel: Optional[WiredChannel] = None
+        self._peers: Any = None
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, wire: socket.socket) -> None:
         """Returns when the host has stopped this plugin."""
         loop = asyncio.get_running_loop()
-        channel = WiredChannel(self._methods, Faults("host"), first_id=2, on_fault=_report, on_lost=self._on_lost)
+        channel = WiredChannel(
+            self._methods, Faults("host", relays=True), first_id=2, on_fault=_report, on_lost=self._on_lost
+        )
+        self._channel = channel
         wire.setblocking(False)
         await loop.create_connection(lambda: channel.connection, sock=wire)
         await channel.greet(HELLO_TIMEOUT)
@@ -82,16 +92,38 @@ class Process:
     def _on_start(self, request: Request, reply: Reply) -> Consumer:
         return self._spawn(self._start(request.args[0]), reply)
 
+    def _on_bind(self, request: Request, reply: Reply) -> Consumer:
+        return self._spawn(self._bind(request.args[0]), reply)
+
     def _on_stop(self, _request: Request, reply: Reply) -> Consumer:
         return self._spawn(self._stop(), reply, last=True)
 
     async def _start(self, settings: dict[str, Any]) -> dict[str, Any]:
-        self._plugin = HostedPlugin(settings)
+        self._plugin = HostedPlugin(settings, use=self._use, on_hung=self._on_hung)
         facts = await self._plugin.start()
         self._methods.update(self._plugin.methods)
         gc.collect()
         gc.freeze()  # what a start leaves is there to stay: no later collection need look at it
         return facts
+
+    async def _bind(self, described: Any) -> Any:
+        assert self._plugin is not None
+        constants = self._plugin.bind(described)
+        self._methods.update(self._plugin.methods)
+        return constants
+
+    def _use(self, contract: Any, name: Optional[str]) -> Any:
+        if self._peers is None:
+            from weft.sdk.peers import Peers
+
+            assert self._channel is not None
+            self._peers = Peers(self._channel)
+        return self._peers.use(contract, name)
+
+    def _on_hung(self) -> None:
+        """Every thread is stuck: the host is told, and decides."""
+        assert self._channel is not None
+        self._channel.open("weft.hung", [], Once())
 
     async def _stop(self) -> None:
         if self._plugin is not None:
@@ -101,7 +133,7 @@ class Process:
         task = asyncio.get_running_loop().create_task(self._answer(coroutine, reply, last=last))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return _Plain()
+        return Unattended()
 
     async def _answer(self, coroutine: Any, reply: Reply, *, last: bool) -> None:
         try:
@@ -112,22 +144,6 @@ class Process:
             reply.error(RuntimeError(f"the plugin called sys.exit({error.code!r}) while it started"))
         if last:
             self._over.set()
-
-
-class _Plain:
-    """The consumer of a call without items."""
-
-    def on_item(self, item: Any, size: int) -> None:
-        """Nothing takes items here."""
-
-    def on_end(self) -> None:
-        """Nothing takes items here."""
-
-    def on_credit(self) -> None:
-        """Nothing waits for credit here."""
-
-    def on_cancel(self) -> None:
-        """Start and stop run to their end."""
 
 
 def _report(error: BaseException) -> None:

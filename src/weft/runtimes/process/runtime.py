@@ -8,12 +8,24 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from weft.calls.channel import Consumer, Reply, Request
 from weft.calls.faults import Faults
+from weft.calls.once import Unattended
 from weft.calls.wired import WiredChannel
-from weft.errors import DeadlineExceeded, InstanceLost, PluginError, ProtocolError, StartFailed, WeftError
+from weft.contracts.description import Contract
+from weft.errors import (
+    ContractMismatch,
+    DeadlineExceeded,
+    InstanceLost,
+    PluginError,
+    ProtocolError,
+    StartFailed,
+    WeftError,
+)
 from weft.runtimes.launch import Facts, Launch, Output
 from weft.runtimes.process.child import Child, describe_exit
 from weft.runtimes.process.usage import process_usage
@@ -27,6 +39,8 @@ _LAST_WORDS = 0.05
 """Seconds in which what an ended process wrote is still read."""
 _REMEDIES = {"ModuleNotFoundError": " (name the package that has it among the plugin's dependencies)"}
 """What to do about an exception that a start was refused with, by its type."""
+_BIND = 5.0
+"""Seconds that an instance has to look at a contract."""
 _EXIT_GRACE = 2.0
 """Seconds that a process has to end once its plugin has stopped."""
 
@@ -65,7 +79,9 @@ class ProcessInstance:
         self._stopping = asyncio.Lock()
         self._fault: Exception | None = None
         self.ready = False
-        self.channel = WiredChannel({}, self._faults, first_id=1, on_fault=self._report, on_lost=self._on_lost)
+        self._hung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        methods = {**launch.peers, "weft.hung": self._on_hung}
+        self.channel = WiredChannel(methods, self._faults, first_id=1, on_fault=self._report, on_lost=self._on_lost)
 
     async def launch(self, output: Output) -> None:
         """Start the process and the plugin in it. Raises StartFailed."""
@@ -84,6 +100,8 @@ class ProcessInstance:
             self.facts = _facts(answer)
         except (InstanceLost, DeadlineExceeded) as error:
             raise await self._lost_at_start(error) from error
+        except ContractMismatch:
+            raise
         except PluginError as error:
             raise self._refused(error) from error
         except WeftError as error:
@@ -111,6 +129,7 @@ class ProcessInstance:
             "config": dict(launch.config),
             "data_dir": str(launch.data_dir),
             "threads": launch.limits.threads,
+            "contracts": [contract.describe() for contract in launch.contracts],
         }
 
     async def _lost_at_start(self, error: WeftError) -> StartFailed:
@@ -141,6 +160,12 @@ class ProcessInstance:
         tail = self._child.tail if self._child is not None else ""
         return StartFailed(message, traceback=tail, **self._faults.plugin)
 
+    def _on_hung(self, _request: Request, reply: Reply) -> Consumer:
+        if not self._hung.done():
+            self._hung.set_result(None)
+        reply.result(None)
+        return Unattended()
+
     def _report(self, error: BaseException) -> None:
         logger.error("%s: an exception in a callback", self._faults.who, exc_info=error)
 
@@ -151,6 +176,24 @@ class ProcessInstance:
             self._child.kill()
 
     # See runtimes.launch.Instance.
+
+    def provider(self, _key: str) -> None:
+        """See runtimes.launch.Instance: everything goes by the channel."""
+
+    async def bind(self, contract: Contract) -> None:
+        """See runtimes.launch.Instance."""
+        constants = await self.channel.call("weft.bind", [contract.describe()], timeout=_BIND)
+        self.facts = replace(
+            self.facts,
+            provides=tuple(dict.fromkeys((*self.facts.provides, contract.key))),
+            constants={**self.facts.constants, contract.key: constants},
+        )
+
+    async def hung(self) -> str:
+        """See runtimes.launch.Instance."""
+        await asyncio.shield(self._hung)
+        threads = self._launch.limits.threads
+        return f"all its {threads} threads are stuck in calls past their deadline (limits.threads, limits.call)"
 
     async def ended(self) -> str:
         """See runtimes.launch.Instance."""
@@ -200,6 +243,7 @@ class ProcessInstance:
 def _facts(answer: Any) -> Facts:
     try:
         provides = tuple(str(each) for each in answer["provides"])
-        return Facts(str(answer["entry"]), provides, str(answer["kind"]), str(answer["name"]))
+        described, constants = dict(answer["described"]), dict(answer["constants"])
+        return Facts(str(answer["entry"]), provides, str(answer["kind"]), str(answer["name"]), described, constants)
     except (TypeError, KeyError) as error:
         raise ProtocolError(f"answered the start with {answer!r:.200}") from error

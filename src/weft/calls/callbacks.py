@@ -1,0 +1,181 @@
+"""Callback arguments: they travel as items of the call that they were given to, and end with it.
+
+Items of a call with callbacks are tagged, in both directions; a call without carries its items as they are::
+
+    callee to caller    [ITEM, value]        one item of its stream
+                        [INVOKE, number, index of the parameter, arguments]
+    caller to callee    [ITEM, value]        one item of the stream argument
+                        [END]                no more of them
+                        [RETURN, number, value]
+                        [RAISE, number, described error]
+
+A callback that returns nothing is told, not asked: it is not waited for, and RETURN only says that it was served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any, Callable, Dict, List, Optional
+
+from weft.calls.faults import Faults
+from weft.calls.streams import Outgoing
+from weft.contracts.description import CallbackShape, Mismatch
+from weft.errors import ContractError, Overloaded, ProtocolError, Unavailable, WrongArgument
+
+ITEM, INVOKE, RETURN, RAISE, END = range(5)
+MOST_TOLD = 1000
+"""Callbacks that may wait for the caller when the code that calls them does not let the event loop run."""
+
+
+class Invocations:
+    """The callee's side: what it asks of the caller's callbacks within one call."""
+
+    def __init__(self, method: Any, hand: Any, outgoing: Outgoing, faults: Faults) -> None:
+        self._method = method
+        self._hand = hand
+        self._outgoing = outgoing
+        self._faults = faults
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._asked: Dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self._told = 0
+        self._over = False
+
+    def callback(self, index: int) -> Callable[..., Any]:
+        """What the method gets as its argument at that place."""
+        shape = self._method.parameters[index].shape
+
+        def told(*args: Any) -> None:
+            if threading.get_ident() == self._thread:
+                self._tell(index, shape.pack_arguments(args))
+            else:
+                asyncio.run_coroutine_threadsafe(self._deliver(index, shape.pack_arguments(args)), self._loop).result()
+
+        async def awaited(*args: Any) -> Any:
+            return shape.unpack_result(await self._ask(index, shape.pack_arguments(args)))
+
+        def asked(*args: Any) -> Any:
+            if threading.get_ident() == self._thread:
+                raise ContractError(
+                    f"{self._where(index)}: its result cannot be had without waiting: "
+                    "declare it as Callable[..., Awaitable[...]], or implement the method with def"
+                )
+            return asyncio.run_coroutine_threadsafe(awaited(*args), self._loop).result()
+
+        if shape.awaited:
+            return awaited
+        return told if _silent(shape) else asked
+
+    def _where(self, index: int) -> str:
+        return f"{self._method.name}: callback {self._method.parameters[index].name}"
+
+    def _send(self, index: int, args: List[Any]) -> bool:
+        if self._over:
+            raise Unavailable(f"{self._where(index)}: the call that it belongs to has ended")
+        self._number += 1
+        return bool(self._hand.send([INVOKE, self._number, index, args]))
+
+    def _tell(self, index: int, args: List[Any]) -> None:
+        if self._told >= MOST_TOLD:
+            raise Overloaded(
+                f"{self._where(index)}: the caller has not taken the last {MOST_TOLD}: await something between them"
+            )
+        self._told = 0 if self._send(index, args) else self._told + 1
+
+    async def _deliver(self, index: int, args: List[Any]) -> None:
+        if not self._send(index, args):
+            await self._outgoing.credit()
+
+    async def _ask(self, index: int, args: List[Any]) -> Any:
+        await self._deliver(index, args)
+        answer = self._asked[self._number] = asyncio.get_running_loop().create_future()
+        number = self._number
+        try:
+            return await answer
+        finally:
+            self._asked.pop(number, None)
+
+    def on_item(self, item: List[Any]) -> None:
+        """RETURN or RAISE came."""
+        kind, number, value = item
+        answer = self._asked.get(number)
+        if answer is None or answer.done():
+            return
+        if kind == RETURN:
+            answer.set_result(value)
+        else:
+            answer.set_exception(self._faults.error(value))
+
+    def end(self) -> None:
+        """The call is over: nothing more can be asked."""
+        self._over = True
+        for answer in self._asked.values():
+            answer.cancel()
+
+
+class Callbacks:
+    """The caller's side: serves the callbacks that it gave along with one call.
+
+    ``broken(error)`` is told of the exception of a callback whose caller does not wait for it.
+    """
+
+    def __init__(self, method: Any, values: Any, faults: Faults, broken: Callable[[BaseException], None]) -> None:
+        self._method = method
+        self._values = values
+        self._faults = faults
+        self._broken = broken
+        self._tasks: Dict[int, asyncio.Task[None]] = {}
+
+    def invoke(self, item: List[Any], hand: Any, size: int) -> None:
+        """Serve one INVOKE; its ``size`` is granted when that is done."""
+        _, number, index, args = item
+        if index not in self._method.callbacks:
+            raise ProtocolError(f"calls back to parameter {index!r:.20}, which is no callback", **self._faults.plugin)
+        shape = self._method.parameters[index].shape
+        try:
+            result = self._values[index](*self._arguments(shape, index, args))
+            if hasattr(result, "__await__"):
+                self._spawn(number, self._later(result, shape, number, hand, size))
+                return
+            hand.send([RETURN, number, shape.pack_result(result)])
+        except Exception as error:
+            self._failed(error, shape, number, hand)
+        hand.grant(size)
+
+    def _arguments(self, shape: Any, index: int, args: List[Any]) -> Any:
+        try:
+            return shape.unpack_arguments(args)
+        except Mismatch as found:
+            name = self._method.parameters[index].name
+            raise WrongArgument(f"{self._method.name}: callback {name}: {found}") from None
+
+    def _spawn(self, number: int, coroutine: Any) -> None:
+        task = self._tasks[number] = asyncio.get_running_loop().create_task(coroutine)
+        task.add_done_callback(lambda _: self._tasks.pop(number, None))
+
+    async def _later(self, result: Any, shape: Any, number: int, hand: Any, size: int) -> None:
+        try:
+            hand.send([RETURN, number, shape.pack_result(await result)])
+        except Exception as error:
+            self._failed(error, shape, number, hand)
+        hand.grant(size)
+
+    def _failed(self, error: Exception, shape: Any, number: int, hand: Any) -> None:
+        if _silent(shape):
+            self._broken(error)
+        else:
+            hand.send([RAISE, number, Faults.describe(error)])
+
+    def end(self) -> Optional[List[asyncio.Task[None]]]:
+        """The call is over: callbacks under way are cancelled."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+
+def _silent(shape: CallbackShape) -> bool:
+    """Whether nothing comes back, so that nobody waits."""
+    return not shape.awaited and shape.result.kinds == {type(None)}

@@ -1,0 +1,196 @@
+"""The caller's side of typed calls: an object whose methods are a contract's.
+
+Each method is a function of its own, generated with the exact signature that the contract declares, and keeps working
+over upgrades: what it leads to, its *target*, is exchanged under it.
+"""
+
+from __future__ import annotations
+
+import keyword
+from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
+
+from weft.calls.channel import Channel
+from weft.calls.deadline import bounded
+from weft.calls.exchange import Exchange, Stream
+from weft.calls.faults import DeclaredError, Faults
+from weft.contracts.description import Mismatch
+from weft.errors import ContractError, WrongArgument, WrongResult
+
+Target = Callable[..., Any]
+"""What a proxy's method calls, with every argument in its place."""
+
+
+class Callee(Protocol):
+    """Whom a proxy calls: at each call the channel that is right then."""
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+
+    @property
+    def version(self) -> str:
+        """The version that answers."""
+
+    @property
+    def call_timeout(self) -> Optional[float]:
+        """Seconds that a call may take, where no deadline is nearer."""
+
+    def pick(self) -> Channel:
+        """The channel for the next call. Raises Unavailable."""
+
+
+class Method:
+    """One method of a proxy: ``call`` is what its user has; ``lead_to(target)`` exchanges what it does."""
+
+    __slots__ = ("call", "lead_to")
+
+    def __init__(self, call: Target, lead_to: Callable[[Target], None]) -> None:
+        self.call = call
+        self.lead_to = lead_to
+
+
+def method(described: Any, target: Target) -> Method:
+    """A function with the signature of a contract's method, which leads to ``target``."""
+    names = [each.name for each in described.parameters]
+    for name in (described.name, *names):
+        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
+            raise ContractError(f"{name!r} is no name for a method or parameter: rename it")
+    defaults = {f"__default_{each.name}": each.default for each in described.parameters if not each.required}
+    plain = described.asynchronous and not described.streams
+    source = _TEMPLATE.format(
+        define="async def" if plain else "def",
+        result="await __target" if plain else "__target",
+        name=described.name,
+        parameters=", ".join(_parameters(described)),
+        arguments=", ".join(names),
+    )
+    space: Dict[str, Any] = dict(defaults)
+    exec(compile(source, f"<weft proxy of {described.name}>", "exec"), space)  # noqa: S102 (of checked names alone)
+    call, lead_to = space["__make"](target)
+    call.__doc__ = described.doc
+    return Method(call, lead_to)
+
+
+_TEMPLATE = """\
+def __make(__target):
+    {define} {name}({parameters}):
+        return {result}({arguments})
+    def __lead_to(other):
+        nonlocal __target
+        __target = other
+    return {name}, __lead_to
+"""
+
+
+def _parameters(described: Any) -> List[str]:
+    written, keywords = [], False
+    for each in described.parameters:
+        if each.keyword_only and not keywords:
+            keywords = True
+            written.append("*")
+        written.append(each.name if each.required else f"{each.name}=__default_{each.name}")
+    return written
+
+
+class Proxy:
+    """The base of every proxy. Its methods and constants are attributes of the one object."""
+
+    def __init__(self, contract: Any, who: str) -> None:
+        self._described = f"<{contract.key} of {who}>"
+
+    def __repr__(self) -> str:
+        """The contract and who provides it."""
+        return self._described
+
+
+def proxy(contract: Any, who: str, targets: Mapping[str, Target]) -> Tuple[Any, Dict[str, Method]]:
+    """An object with the contract's methods, and these by name, so that they can be led elsewhere."""
+    made = Proxy(contract, who)
+    methods = {name: method(each, targets[name]) for name, each in contract.methods.items()}
+    for name, each in methods.items():
+        setattr(made, name, each.call)
+    return made, methods
+
+
+def channel_targets(contract: Any, callee: Callee) -> Dict[str, Target]:
+    """Targets that call through the callee's channel: values cross it in their plain form."""
+    return {name: _target(contract, each, callee) for name, each in contract.methods.items()}
+
+
+def _target(contract: Any, described: Any, callee: Callee) -> Target:
+    caller = _Caller(contract, described, callee)
+    if described.streams:
+        return caller.stream
+    if described.stream_in is not None or described.callbacks:
+        return caller.exchange
+    return caller.plain()
+
+
+class _Caller:
+    """Calls one method over a channel."""
+
+    def __init__(self, contract: Any, described: Any, callee: Callee) -> None:
+        self.name = f"{contract.name}.{described.name}"
+        self._described = described
+        self._callee = callee
+
+    def plain(self) -> Target:
+        """A target for a call without items."""
+        name, callee, described = self.name, self._callee, self._described
+        pack, unpack = described.pack_arguments, described.unpack_result
+        pick = callee.pick
+
+        async def target(*values: Any) -> Any:
+            try:
+                plain = pack(values)
+            except Mismatch as mismatch:
+                raise self._wrong_argument(mismatch) from None
+            try:
+                return unpack(await pick().call(name, plain, timeout=bounded(callee.call_timeout)))
+            except (DeclaredError, Mismatch, TypeError) as error:
+                raise self._failed(error) from None
+
+        return target
+
+    async def exchange(self, *values: Any) -> Any:
+        """A target for a call with a stream argument or callbacks."""
+        try:
+            exchange = self._open(values)
+            try:
+                return self._described.unpack_result(await exchange.answer)
+            finally:
+                exchange.cancel()
+        except (DeclaredError, Mismatch, TypeError) as error:
+            raise self._failed(error) from None
+
+    def stream(self, *values: Any) -> Stream:
+        """A target for a method that gives a stream."""
+        return Stream(lambda: self._open(values), self._failed)
+
+    def _open(self, values: Tuple[Any, ...]) -> Exchange:
+        described, callee = self._described, self._callee
+        faults = Faults(callee.name, callee.version)
+        try:
+            plain = self._sendable(described.pack_arguments(values))
+        except Mismatch as mismatch:
+            raise self._wrong_argument(mismatch) from None
+        exchange = Exchange(described, values, faults, described.unpack_result)
+        exchange.open(callee.pick(), self.name, plain, bounded(callee.call_timeout))
+        return exchange
+
+    def _sendable(self, plain: Sequence[Any]) -> List[Any]:
+        """A stream or a callback stays here: in its place goes whether there is one."""
+        stays = {*self._described.callbacks, self._described.stream_in}
+        return [value is not None if place in stays else value for place, value in enumerate(plain)]
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """What the caller gets to see of an error."""
+        if isinstance(error, DeclaredError):
+            return error.itself(self._described.raises)
+        if isinstance(error, Mismatch):
+            who = {"plugin": self._callee.name, "version": self._callee.version}
+            return WrongResult(f"{self.name} gave what its contract does not say: {error}", **who)
+        return self._wrong_argument(error) if type(error) is TypeError else error
+
+    def _wrong_argument(self, why: Exception) -> WrongArgument:
+        return WrongArgument(f"{self.name}: {why}")

@@ -1,0 +1,116 @@
+"""A plugin's object as the provider of contracts: made, matched with what the host says, served."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Dict, List, Mapping, Sequence
+
+from weft.calls.dispatcher import Dispatcher
+from weft.calls.faults import Faults
+from weft.calls.threads import Threads
+from weft.contracts.description import Contract
+from weft.contracts.implementation import Implementation, describe_provider, implement
+from weft.errors import ContractMismatch, StartFailed
+from weft.sdk.plugin_context import Context
+
+
+class ContractProvider:
+    """What a plugin's entry provides, besides web applications.
+
+    ``known`` are the contracts that the host has: they are the authority. One that it does not have is taken as the
+    plugin itself writes it.
+    """
+
+    def __init__(self, entry: Any, context: Context, known: Sequence[Contract], threads: Threads) -> None:
+        self.object: Any = _made(entry, context)
+        self._known = {contract.key: contract for contract in known}
+        self._dispatcher = Dispatcher(threads, Faults("host"))
+        self._contracts: Dict[str, Contract] = {}
+        self.implementations: Dict[str, Implementation] = {}
+        self.methods: Dict[str, Any] = {}
+
+    def provide(self, wanted: Sequence[str]) -> None:
+        """Provide the contracts that the manifest names; without any, those that fit.
+
+        Raises ContractMismatch, with both sides of whatever does not fit.
+        """
+        for key in wanted:
+            self.bind(self._authority(key))
+        if not wanted:
+            self._infer()
+
+    def _authority(self, key: str) -> Contract:
+        if key in self._known:
+            return self._known[key]
+        name, _, major = key.partition("@")
+        others = [contract.key for contract in self._known.values() if contract.name == name]
+        if others:
+            raise ContractMismatch(f"the host has contract {', '.join(others)}, and the plugin provides {key}")
+        described = describe_provider(name, int(major or 1), self.object)
+        described.methods.pop("stop", None)  # the engine's to call
+        return described
+
+    def _infer(self) -> None:
+        refusals: List[str] = []
+        for contract in self._known.values():
+            try:
+                self.bind(contract)
+            except ContractMismatch as mismatch:
+                refusals.append(f"{contract.key}: {mismatch.message}")
+        if not self.implementations:
+            known = "".join(f"\n{each}" for each in refusals) or " (it has none)"
+            raise StartFailed(
+                f"its entry is {_shape(self.object)}: expected an ASGI or WSGI application, a Plugin with init() and "
+                f"register_routes(router), or what provides one of the host's contracts{known}"
+            )
+
+    def bind(self, contract: Contract) -> Mapping[str, Any]:
+        """Provide one contract as it is described; returns its constants, plain. Raises ContractMismatch."""
+        implementation = implement(contract, self.object)
+        constants = implementation.constants()
+        self._contracts[contract.key] = contract
+        self.implementations[contract.key] = implementation
+        self.methods.update(self._dispatcher.methods(implementation))
+        return constants
+
+    def facts(self) -> Dict[str, Any]:
+        """What the host is told: ``provides``, ``described`` and ``constants``, both by contract."""
+        return {
+            "provides": list(self.implementations),
+            "described": {key: each.describe() for key, each in self._contracts.items()},
+            "constants": {key: each.constants() for key, each in self.implementations.items()},
+        }
+
+    async def stop(self) -> None:
+        """Let the plugin's object stop, then end what still runs."""
+        stop = getattr(self.object, "stop", None)
+        if callable(stop):
+            if inspect.iscoroutinefunction(stop):
+                await stop()
+            else:
+                await self._dispatcher.threads.run(stop)
+        await self._dispatcher.workers.close()
+        self._dispatcher.threads.close()
+
+
+def _made(entry: Any, context: Context) -> Any:
+    """The object: of a class an instance, given the context where it takes one; else the entry itself."""
+    if not inspect.isclass(entry):
+        return entry
+    make: Any = entry
+    return make(context) if _takes_context(entry) else make()
+
+
+def _takes_context(entry: Any) -> bool:
+    try:
+        parameters = inspect.signature(entry).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return any(each.kind not in variadic for each in parameters)
+
+
+def _shape(provider: Any) -> str:
+    if inspect.ismodule(provider):
+        return f"module {provider.__name__}"
+    return f"an object of class {type(provider).__qualname__}"
