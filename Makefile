@@ -30,7 +30,7 @@ format: $(STAMPS)/dev ## put the sources into the house's form
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(STAMPS)/server $(STAMPS)/bench ## measure Weft beside its peers (ROUNDS=5 ONLY=http_hello)
+bench: $(STAMPS)/server $(STAMPS)/bench $(STAMPS)/bench-cpex ## measure Weft beside its peers (ROUNDS=5 ONLY=http_hello)
 	$(BIN)/python benchmarks/run.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(foreach name,$(ONLY),--only $(name)) $(ARGS)
 
 docs: $(STAMPS)/docs reference ## build the documentation into site/
@@ -50,7 +50,7 @@ lock: $(STAMPS)/dev ## resolve the requirements anew (ARGS=--upgrade)
 	tools/lock $(UV) $(ARGS)
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) $(VENV)-docs $(VENV)-bench build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-bench $(VENV)-bench-cpex build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/uv: requirements/uv.txt tools/find-python
@@ -72,7 +72,7 @@ $(STAMPS)/dev: $(STAMPS)/server requirements/dev.txt
 	@touch $@
 
 # The peers and the documentation's tool have environments of their own: nothing of theirs is ever beside Weft.
-$(STAMPS)/bench $(STAMPS)/docs: $(STAMPS)/%: requirements/%.txt | $(STAMPS)/uv
+$(STAMPS)/bench $(STAMPS)/bench-cpex $(STAMPS)/docs: $(STAMPS)/%: requirements/%.txt | $(STAMPS)/uv
 	@echo "weft: making $(VENV)-$*"
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)-$*
 	@$(UV) pip sync --quiet --compile-bytecode --python $(VENV)-$*/bin/python --require-hashes $<

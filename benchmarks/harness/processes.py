@@ -18,18 +18,26 @@ class Died(RuntimeError):  # noqa: N818  # what happened, not a fault of this pr
 
 
 class Program:
-    """One started program with every process below it."""
+    """One started program with every process below it. One that ``answers`` is asked on pipes, and logs its errors."""
 
-    def __init__(self, command: Sequence[str], folder: Path, log: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        log: Path,
+        env: dict[str, str] | None = None,
+        *,
+        answers: bool = False,
+    ) -> None:
         self.command = list(command)
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
                 self.command,
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
+                stdin=subprocess.PIPE if answers else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if answers else sink,
+                stderr=sink,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
             )
@@ -47,8 +55,12 @@ class Program:
         deadline = time.monotonic() + seconds
         while not serves():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Died(f"{self.command[:3]} does not serve:\n{self.log.read_text(errors='replace')[-2000:]}")
+                raise self.died("does not serve")
             time.sleep(every)
+
+    def died(self, how: str) -> Died:
+        """What is raised of it, with the end of its output."""
+        return Died(f"{self.command[:3]} {how}:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -66,6 +78,9 @@ class Program:
         for pid in everything[1:]:
             if _session(pid) == self.pid:
                 os.kill(pid, signal.SIGKILL)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 @contextmanager

@@ -6,28 +6,39 @@ import operator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["reached", "missed", "not measured"]
+Verdict = Literal["reached", "missed", "not measured", "shown", "skipped"]
 COMPARE = {">=": operator.ge, "<=": operator.le}
+SIGNS = {">=": "≥", "<=": "≤"}
+FINE: tuple[Verdict, ...] = ("reached", "shown", "skipped")
+"""Verdicts that are no failure of a run."""
 CLOSE = 0.10
 """Ratios of throughput as near to 1 as this are judged by CPU time per request."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ``details`` holds everything the value was made of."""
+    """One line of the table. ``details`` holds everything the value was made of.
+
+    Without a ``target`` it is shown, and not judged. ``skipped`` says why there is nothing to measure here.
+    """
 
     measure: str
     value: float | None
     relation: Literal[">=", "<="]
-    target: float
+    target: float | None
     unit: str = ""
     judged_by: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    skipped: str = ""
 
     @property
     def verdict(self) -> Verdict:
+        if self.skipped:
+            return "skipped"
         if self.value is None:
             return "not measured"
+        if self.target is None:
+            return "shown"
         return "reached" if COMPARE[self.relation](self.value, self.target) else "missed"
 
 
@@ -42,12 +53,29 @@ def ratio(measure: str, ours: dict[str, float], theirs: dict[str, float], target
     return Row(measure, round(value, 3), ">=", target, "×", judged_by, details)
 
 
+Figures = dict[str, float]
+Seen = dict[str, Figures | str]
+"""What was seen of each, by its name: figures, or the reason why there are none."""
+
+
+def quotient(measure: str, seen: Seen, ours: str, peer: str, target: float | None, *, of: str) -> Row:
+    """The figure ``of`` ours over the peer's: times are to be small, all else large."""
+    relation: Literal[">=", "<="] = "<=" if of.endswith("seconds") else ">="
+    name, mine, theirs = f"{measure} ÷ {peer}", seen[ours], seen[peer]
+    for absent in (mine, theirs):
+        if isinstance(absent, str):
+            return Row(name, None, relation, target, "×", skipped=absent)
+    assert isinstance(mine, dict)
+    assert isinstance(theirs, dict)
+    return Row(name, round(mine[of] / theirs[of], 3), relation, target, "×", details={ours: mine, peer: theirs})
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as a markdown table."""
     lines = ["| measure | value | target | verdict |", "|---|--:|--:|---|"]
     for row in rows:
         value = "–" if row["value"] is None else f"{row['value']:g} {row['unit']}".strip()
-        target = f"{'≥' if row['relation'] == '>=' else '≤'} {row['target']:g} {row['unit']}".strip()
-        judged = f" ({row['judged_by']})" if row["judged_by"] else ""
-        lines.append(f"| {row['measure']} | {value} | {target} | {row['verdict']}{judged} |")
+        target = "–" if row["target"] is None else f"{SIGNS[row['relation']]} {row['target']:g} {row['unit']}".strip()
+        why = row.get("skipped") or row["judged_by"]
+        lines.append(f"| {row['measure']} | {value} | {target} | {row['verdict']}{f' ({why})' if why else ''} |")
     return "\n".join(lines)

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import clients, processes, wrk
-from harness.rows import Row, ratio, table
+from harness.hosts import PEERS, Ask, Host, compare
+from harness.rounds import Plan
+from harness.rows import Row, Seen, quotient, ratio, table
 
 REPORT = """Running 2s test @ http://127.0.0.1:8000/
   1 threads and 64 connections
@@ -77,6 +79,58 @@ def test_close_ratios_are_judged_by_cpu_time(
 def test_a_verdict_follows_from_value_and_target(value: float, relation: Any, verdict: str) -> None:
     assert Row("x", value, relation, 1.0).verdict == verdict
     assert Row("x", None, relation, 1.0).verdict == "not measured"
+
+
+def test_what_has_no_target_is_shown_and_what_cannot_be_had_is_skipped() -> None:
+    assert Row("x", 1.0, ">=", None).verdict == "shown"
+    assert Row("x", None, ">=", 4.0, skipped="there is no Go here").verdict == "skipped"
+
+
+FIGURES: Seen = {
+    "weft": {"per_second": 90.0, "p50_microseconds": 20.0},
+    "peer": {"per_second": 30.0, "p50_microseconds": 80.0},
+    "absent": "there is no Go here",
+}
+
+
+@pytest.mark.parametrize(("of", "value", "relation"), [("per_second", 3.0, ">="), ("p50_microseconds", 0.25, "<=")])
+def test_rates_are_to_be_large_and_times_small(of: str, value: float, relation: str) -> None:
+    row = quotient("calls", FIGURES, "weft", "peer", value, of=of)
+    assert (row.measure, row.value, row.relation, row.verdict) == ("calls ÷ peer", value, relation, "reached")
+
+
+def test_an_absent_peer_is_a_row_that_says_why() -> None:
+    row = quotient("calls", FIGURES, "weft", "absent", 4, of="per_second")
+    assert (row.value, row.verdict, row.skipped) == (None, "skipped", "there is no Go here")
+    line = table([{**vars(row), "verdict": row.verdict}]).splitlines()[-1]
+    assert line == "| calls ÷ absent | – | ≥ 4 × | skipped (there is no Go here) |"
+
+
+def test_a_row_without_target_shows_none() -> None:
+    row = quotient("calls", FIGURES, "weft", "peer", None, of="per_second")
+    assert table([{**vars(row), "verdict": row.verdict}]).splitlines()[-1] == "| calls ÷ peer | 3 × | – | shown |"
+
+
+def test_a_host_measures_what_it_is_asked(tmp_path: Path) -> None:
+    command = [sys.executable, str(PEERS / "pipe_host.py")]
+    program = processes.Program(command, tmp_path, tmp_path / "log", answers=True)
+    with processes.running(program):
+        host = Host(program)
+        calls = host.ask(Ask("calls", size=100, in_flight=4), 0.1)
+        assert calls["per_second"] > 10
+        assert host.ask(Ask("latency"), 0.1)["p99_microseconds"] > 0
+        absent = compare({"there": host, "absent": "why"}, Ask("calls"), Plan(tmp_path, rounds=1, seconds=0))
+        assert absent["absent"] == "why"
+        host.end()
+        assert program.process.returncode == 0
+
+
+def test_a_host_that_dies_is_named_with_its_output(tmp_path: Path) -> None:
+    program = processes.Program(
+        [sys.executable, "-c", "raise SystemExit('no such plugin')"], tmp_path, tmp_path / "log", answers=True
+    )
+    with processes.running(program), pytest.raises(processes.Died, match="no such plugin"):
+        Host(program)
 
 
 def test_the_table_shows_value_target_and_verdict() -> None:

@@ -29,6 +29,7 @@ ASKED = {
     "build": group("build"),
     "docs": group("docs"),
     "bench": group("bench"),
+    "bench-cpex": group("bench-cpex"),
     "uv": ["uv"],
 }
 
