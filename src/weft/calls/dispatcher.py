@@ -7,20 +7,17 @@ is sent. A wrong argument never reaches the method; whatever it raises is the ca
 from __future__ import annotations
 
 import asyncio
-from typing import Any, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 from weft.calls.callbacks import END, ITEM, RAISE, RETURN, Invocations
 from weft.calls.channel import Consumer, Methods, Reply, Request, Serve
 from weft.calls.deadline import inherit
 from weft.calls.faults import DeclaredError, Faults
 from weft.calls.streams import Incoming, Outgoing
-from weft.calls.threads import Threads
+from weft.calls.threads import Threads, blocking, in_threads
 from weft.calls.workers import Job, Workers
 from weft.contracts.description import Mismatch
 from weft.errors import WrongArgument, WrongResult
-
-_BATCH = 64
-"""Items that a plain generator may give before they are handed over from its thread."""
 
 
 class Dispatcher:
@@ -70,12 +67,22 @@ class _Plain(Job):
         self.cancel()
 
 
+def caller_of(implemented: Any) -> Callable[..., Any]:
+    """The provider's method, to be called with every argument in its place, even those that go by name."""
+    call: Callable[..., Any] = implemented.call
+    named = [each.name for each in implemented.method.parameters if each.keyword_only]
+    if not named:
+        return call
+    return lambda *values: call(*values[: -len(named)], **dict(zip(named, values[-len(named) :])))
+
+
 class _Entire:
     """One method of a provider: how its plain calls are answered, and what its errors say."""
 
     def __init__(self, dispatcher: Dispatcher, contract: str, implemented: Any) -> None:
         self.dispatcher = dispatcher
-        self.implemented = implemented
+        self.asynchronous = implemented.asynchronous
+        self.call = caller_of(implemented)
         self.method = implemented.method
         self.name = f"{contract}.{implemented.method.name}"
 
@@ -84,7 +91,7 @@ class _Entire:
         try:
             if request.timeout is not None:
                 inherit(request.timeout)
-            result = await self.implemented.call(*self.arguments(request.args))
+            result = await self.call(*self.arguments(request.args))
             reply.result(self.plain(result))
         except asyncio.CancelledError as error:
             self.cancelled(reply, error)
@@ -97,7 +104,7 @@ class _Entire:
             if request.timeout is not None:
                 inherit(request.timeout)
             arguments = self.arguments(request.args)
-            reply.result(self.plain(await self.dispatcher.threads.run(self.implemented.call, *arguments)))
+            reply.result(self.plain(await self.dispatcher.threads.run(self.call, *arguments)))
         except asyncio.CancelledError as error:
             self.cancelled(reply, error)
         except BaseException as error:
@@ -176,25 +183,24 @@ class _Exchange:
         arguments = list(self._entire.arguments(plain))
         if self._incoming is not None:
             place = self._method.stream_in
-            asynchronous = self._entire.implemented.asynchronous
-            arguments[place] = self._incoming if asynchronous else _blocking(self._incoming)
+            arguments[place] = self._incoming if self._entire.asynchronous else blocking(self._incoming)
         for place in self._method.callbacks:
             assert self._invocations is not None
             arguments[place] = self._invocations.callback(place) if arguments[place] else None
         return arguments
 
     async def _call(self, arguments: List[Any]) -> Any:
-        implemented = self._entire.implemented
-        if implemented.asynchronous:
-            return await implemented.call(*arguments)
-        return await self._entire.dispatcher.threads.run(implemented.call, *arguments)
+        entire = self._entire
+        if entire.asynchronous:
+            return await entire.call(*arguments)
+        return await entire.dispatcher.threads.run(entire.call, *arguments)
 
     async def _stream(self, arguments: List[Any]) -> None:
-        source = self._entire.implemented.call(*arguments)
+        source = self._entire.call(*arguments)
         if hasattr(source, "__await__"):
             source = await source
         if not hasattr(source, "__aiter__"):
-            source = _in_threads(source, self._entire.dispatcher.threads)
+            source = in_threads(source, self._entire.dispatcher.threads)
         iterator = source.__aiter__()
         plain, send, tagged = self._entire.plain, self._outgoing.send, self._tagged
         try:
@@ -239,48 +245,3 @@ class _Exchange:
         self._job.cancel()
         if self._invocations is not None:
             self._invocations.end()
-
-
-async def _in_threads(source: Any, threads: Threads) -> Any:
-    """The items of a plain iterable, taken in a thread a few at a time."""
-    iterator = iter(source)
-    try:
-        while True:
-            items, over = await threads.run(_some, iterator)
-            for item in items:
-                yield item
-            if over:
-                return
-    finally:
-        if hasattr(iterator, "close"):
-            await threads.run(iterator.close)
-
-
-def _some(iterator: Any) -> Any:
-    """Items that come without delay, at least one; and whether there are no more."""
-    import time
-
-    items, until = [], time.monotonic() + 0.005
-    for item in iterator:
-        items.append(item)
-        if len(items) == _BATCH or time.monotonic() > until:
-            return items, False
-    return items, True
-
-
-def _blocking(incoming: Incoming) -> Any:
-    """The items for a ``def`` method, which takes them in its thread."""
-    loop = asyncio.get_running_loop()
-    end = object()
-
-    async def one() -> Any:
-        try:
-            return await incoming.__anext__()
-        except StopAsyncIteration:
-            return end
-
-    def items() -> Any:
-        while (item := asyncio.run_coroutine_threadsafe(one(), loop).result()) is not end:
-            yield item
-
-    return items()

@@ -1,13 +1,13 @@
 """The caller's side of typed calls: an object whose methods are a contract's.
 
 Each method is a function of its own, generated with the exact signature that the contract declares, and keeps working
-over upgrades: what it leads to, its *target*, is exchanged under it.
+over upgrades: what it leads to, its target, is exchanged under it.
 """
 
 from __future__ import annotations
 
 import keyword
-from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from weft.calls.channel import Channel
 from weft.calls.deadline import bounded
@@ -15,9 +15,6 @@ from weft.calls.exchange import Exchange, Stream
 from weft.calls.faults import DeclaredError, Faults
 from weft.contracts.description import Mismatch
 from weft.errors import ContractError, WrongArgument, WrongResult
-
-Target = Callable[..., Any]
-"""What a proxy's method calls, with every argument in its place."""
 
 
 class Callee(Protocol):
@@ -39,47 +36,77 @@ class Callee(Protocol):
         """The channel for the next call. Raises Unavailable."""
 
 
+class Target(NamedTuple):
+    """What a proxy's method leads to.
+
+    ``call`` gets every argument in its place. ``running`` grows by one thing for each call under way. ``translated``
+    turns whatever ``call`` raises into what the caller gets.
+    """
+
+    call: Callable[..., Any]
+    running: List[None]
+    translated: Callable[[BaseException], BaseException]
+
+
 class Method:
     """One method of a proxy: ``call`` is what its user has; ``lead_to(target)`` exchanges what it does."""
 
-    __slots__ = ("call", "lead_to")
+    __slots__ = ("_lead_to", "call")
 
-    def __init__(self, call: Target, lead_to: Callable[[Target], None]) -> None:
-        self.call = call
-        self.lead_to = lead_to
+    def __init__(self, described: Any, target: Target) -> None:
+        space = _namespace(described)
+        exec(_source(described), space)  # noqa: S102 (made of checked names alone)
+        self.call, self._lead_to = space["__make"](*target)
+        self.call.__doc__ = described.doc
+
+    def lead_to(self, target: Target) -> None:
+        """From the next call on; those under way are not concerned."""
+        self._lead_to(*target)
 
 
-def method(described: Any, target: Target) -> Method:
-    """A function with the signature of a contract's method, which leads to ``target``."""
+_PLAIN = """\
+def __make(__call, __running, __translated):
+    {define} {name}({parameters}):
+        (__mine := __running).append(None)
+        try:
+            return {await_}__call({arguments})
+        except BaseException as __error:
+            raise __translated(__error)
+        finally:
+            __mine.pop()
+    def __lead_to(*__target):
+        nonlocal __call, __running, __translated
+        __call, __running, __translated = __target
+    return {name}, __lead_to
+"""
+_STREAM = """\
+def __make(__call, __running, __translated):
+    def {name}({parameters}):
+        return __call({arguments})
+    def __lead_to(*__target):
+        nonlocal __call
+        __call = __target[0]
+    return {name}, __lead_to
+"""
+"""A stream is under way for longer than the call that makes it: it counts itself, and translates its errors."""
+
+
+def _source(described: Any) -> str:
     names = [each.name for each in described.parameters]
     for name in (described.name, *names):
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
             raise ContractError(f"{name!r} is no name for a method or parameter: rename it")
-    defaults = {f"__default_{each.name}": each.default for each in described.parameters if not each.required}
-    plain = described.asynchronous and not described.streams
-    source = _TEMPLATE.format(
-        define="async def" if plain else "def",
-        result="await __target" if plain else "__target",
+    return (_STREAM if described.streams else _PLAIN).format(
+        define="async def" if described.asynchronous else "def",
+        await_="await " if described.asynchronous else "",
         name=described.name,
         parameters=", ".join(_parameters(described)),
         arguments=", ".join(names),
     )
-    space: Dict[str, Any] = dict(defaults)
-    exec(compile(source, f"<weft proxy of {described.name}>", "exec"), space)  # noqa: S102 (of checked names alone)
-    call, lead_to = space["__make"](target)
-    call.__doc__ = described.doc
-    return Method(call, lead_to)
 
 
-_TEMPLATE = """\
-def __make(__target):
-    {define} {name}({parameters}):
-        return {result}({arguments})
-    def __lead_to(other):
-        nonlocal __target
-        __target = other
-    return {name}, __lead_to
-"""
+def _namespace(described: Any) -> Dict[str, Any]:
+    return {f"__default_{each.name}": each.default for each in described.parameters if not each.required}
 
 
 def _parameters(described: Any) -> List[str]:
@@ -106,7 +133,7 @@ class Proxy:
 def proxy(contract: Any, who: str, targets: Mapping[str, Target]) -> Tuple[Any, Dict[str, Method]]:
     """An object with the contract's methods, and these by name, so that they can be led elsewhere."""
     made = Proxy(contract, who)
-    methods = {name: method(each, targets[name]) for name, each in contract.methods.items()}
+    methods = {name: Method(each, targets[name]) for name, each in contract.methods.items()}
     for name, each in methods.items():
         setattr(made, name, each.call)
     return made, methods
@@ -114,10 +141,15 @@ def proxy(contract: Any, who: str, targets: Mapping[str, Target]) -> Tuple[Any, 
 
 def channel_targets(contract: Any, callee: Callee) -> Dict[str, Target]:
     """Targets that call through the callee's channel: values cross it in their plain form."""
-    return {name: _target(contract, each, callee) for name, each in contract.methods.items()}
+    running: List[None] = []
+    return {name: Target(_call(contract, each, callee), running, _as_it_is) for name, each in contract.methods.items()}
 
 
-def _target(contract: Any, described: Any, callee: Callee) -> Target:
+def _as_it_is(error: BaseException) -> BaseException:
+    return error
+
+
+def _call(contract: Any, described: Any, callee: Callee) -> Callable[..., Any]:
     caller = _Caller(contract, described, callee)
     if described.streams:
         return caller.stream
@@ -134,8 +166,8 @@ class _Caller:
         self._described = described
         self._callee = callee
 
-    def plain(self) -> Target:
-        """A target for a call without items."""
+    def plain(self) -> Callable[..., Any]:
+        """For a call without items."""
         name, callee, described = self.name, self._callee, self._described
         pack, unpack = described.pack_arguments, described.unpack_result
         pick = callee.pick
@@ -153,7 +185,7 @@ class _Caller:
         return target
 
     async def exchange(self, *values: Any) -> Any:
-        """A target for a call with a stream argument or callbacks."""
+        """A call with a stream argument or callbacks."""
         try:
             exchange = self._open(values)
             try:
@@ -164,7 +196,7 @@ class _Caller:
             raise self._failed(error) from None
 
     def stream(self, *values: Any) -> Stream:
-        """A target for a method that gives a stream."""
+        """A call whose result is a stream."""
         return Stream(lambda: self._open(values), self._failed)
 
     def _open(self, values: Tuple[Any, ...]) -> Exchange:

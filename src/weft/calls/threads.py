@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, Optional
 
 from weft.errors import WeftError
+
+_BATCH, _WITHIN = 64, 0.005
+"""Items that a plain iterator may give, and seconds that it may take, before they are handed over from its thread."""
 
 
 class Threads:
@@ -62,3 +66,46 @@ def _contained(function: Callable[..., Any], args: Any) -> Any:
 def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
         loop.call_soon_threadsafe(callback)
+
+
+async def in_threads(source: Any, threads: Threads) -> Any:
+    """The items of a plain iterable, taken in a thread a few at a time."""
+    iterator = iter(source)
+    try:
+        while True:
+            items, over = await threads.run(_some, iterator)
+            for item in items:
+                yield item
+            if over:
+                return
+    finally:
+        if hasattr(iterator, "close"):
+            await threads.run(iterator.close)
+
+
+def _some(iterator: Any) -> Any:
+    """Items that come without delay, at least one; and whether there are no more."""
+    items, until = [], time.monotonic() + _WITHIN
+    for item in iterator:
+        items.append(item)
+        if len(items) == _BATCH or time.monotonic() > until:
+            return items, False
+    return items, True
+
+
+def blocking(incoming: Any) -> Any:
+    """The items for a ``def`` method, which takes them in its thread."""
+    loop = asyncio.get_running_loop()
+    end = object()
+
+    async def one() -> Any:
+        try:
+            return await incoming.__anext__()
+        except StopAsyncIteration:
+            return end
+
+    def items() -> Any:
+        while (item := asyncio.run_coroutine_threadsafe(one(), loop).result()) is not end:
+            yield item
+
+    return items()
