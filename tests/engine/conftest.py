@@ -63,3 +63,37 @@ def eventually():
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+APP = """{table}
+import json
+import os
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise RuntimeError("no lifespan")
+    body = "{body} " + str(os.getpid())
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": body.encode()}})
+"""
+
+
+@pytest.fixture
+def write():
+    """``write(path, body="one", version="1.0", requires={}, **toml)``: a plugin of one file that answers ``body PID``.
+
+    ``toml``: further lines of its table. A path without suffix becomes a folder with that file and a plugin.yaml.
+    """
+
+    def file(path, body="one", version="1.0", requires=None, lines=()):
+        plugins = ", ".join(f'{name} = "{wanted}"' for name, wanted in (requires or {}).items())
+        table = ["/// script", "dependencies = []", "[tool.weft]", f'version = "{version}"', *lines]
+        table += [f"requires = {{ plugins = {{ {plugins} }} }}"] if requires else []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = APP.format(table="\n".join(f"# {line}" for line in [*table, "///"]), body=body)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(text)
+        return new.replace(path)
+
+    return file

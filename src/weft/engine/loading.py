@@ -115,6 +115,6 @@ class Loader:
     def _report(self, outcomes: Sequence[Outcome], batch: Batch) -> None:
         for each in outcomes:
             if isinstance(each.result, WeftError):
-                name = each.name or each.job.source.name
+                name = each.name or each.job.name or each.job.source.name
                 kind = "upgrade_failed" if name in each.job.replaces and not batch.is_new(name) else "load_failed"
                 self._engine.emit(name, kind, str(each.result), source=str(each.job.source))
