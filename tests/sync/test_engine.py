@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from pathlib import Path
 
 import pytest
 
 import weft
 import weft.sync
 from weft.errors import DeadlineExceeded, StartFailed, Unavailable, UnknownPlugin, UsageError
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
 
 
 def test_a_plugin_lives_from_start_to_close(tmp_path, release):
@@ -22,6 +25,15 @@ def test_a_plugin_lives_from_start_to_close(tmp_path, release):
     engine.close()
     assert plugin.state == "stopped"
     engine.close()
+
+
+def test_a_plugin_is_loaded_and_upgraded_by_its_source(engine, get):
+    source = PLUGINS / "hello.py"
+    (plugin,) = engine.load(source, name="shop", env={"RELEASE": "1"})
+    assert engine.plugin("shop") is plugin
+    assert get() == ["1", str(plugin.instances[0].pid)]
+    assert engine.upgrade("shop", source, env={"RELEASE": "2"}) is plugin
+    assert get() == ["2", str(plugin.instances[0].pid)]
 
 
 def test_unload_stops_and_forgets(engine, release):

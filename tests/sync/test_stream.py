@@ -59,7 +59,7 @@ def test_a_consumer_that_is_slow_holds_up_the_source(stream, engine):
 
     few, large = Source(), Source(item=bytes)
     large.item = lambda _: bytes(MOST_BYTES // 4)
-    streams = stream(few), stream(large)
+    streams = stream(few).begin(), stream(large).begin()
     engine.call(settle)
     assert few.made == MOST_ITEMS - 1
     assert large.made == 3
@@ -82,9 +82,18 @@ def test_an_error_comes_after_the_items_before_it(engine):
 @pytest.mark.parametrize("read", [0, 3])
 def test_closing_ends_the_source(stream, read):
     source = Source()
-    with stream(source) as items:
+    with stream(source).begin() as items:
         assert [next(items) for _ in range(read)] == list(range(read))
     assert source.closed.wait(10)
+
+
+def test_a_stream_begins_when_it_is_read(stream, engine):
+    source = Source()
+    items = stream(source)
+    engine.collect(idle=0)
+    assert source.made == 0
+    items.close()
+    assert list(items) == []
 
 
 def test_letting_go_ends_the_source(stream):

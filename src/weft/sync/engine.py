@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
@@ -15,9 +16,19 @@ from weft.types import Event, OutputLine
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Awaited = Callable[Concatenate[asynchronous.Engine, P], Awaitable[T]]
+"""A method of ``weft.Engine``, or another function of one."""
 
 CLOSE_TIMEOUT = 60.0
 """Seconds in which an engine closes: plugins drain for 30 seconds as a rule, and have some to stop."""
+
+
+def _without_await(method: Awaited[P, T]) -> Callable[Concatenate[Engine, P], T]:
+    @wraps(method)
+    def blocking(self: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.call(method, *args, **kwargs)
+
+    return blocking
 
 
 class Engine:
@@ -52,14 +63,17 @@ class Engine:
     def __reduce__(self) -> NoReturn:
         raise UsageError("an engine belongs to its process and cannot be sent to another: make one there")
 
-    def call(
-        self, method: Callable[Concatenate[asynchronous.Engine, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def call(self, method: Awaited[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``await method(engine, ...)`` on the engine's loop: ``engine.call(weft.Engine.restart, "shop")``.
 
         Raises what it raises, and UsageError where it would wait for itself: on an event loop, or in a forked child.
         """
         return self._portal.run(method, self._portal.resource, *args, **kwargs)
+
+    load = _without_await(asynchronous.Engine.load)
+    upgrade = _without_await(asynchronous.Engine.upgrade)
+    unload = _without_await(asynchronous.Engine.unload)
+    collect = _without_await(asynchronous.Engine.collect)
 
     @property
     def plugins(self) -> Mapping[str, Plugin]:
@@ -72,15 +86,10 @@ class Engine:
 
     def events(self) -> Stream[Event]:
         """What happens from now on; close it when it is enough. A slow consumer misses the oldest."""
-        return Stream(self._portal, self._portal.resource.events)
+        return Stream(self._portal, self._portal.resource.events).begin()
 
-    def unload(self, name: str) -> None:
-        """Stop a plugin and forget it."""
-        self.call(asynchronous.Engine.unload, name)
 
-    def collect(self, *, idle: float) -> list[str]:
-        """Remove environments that no loaded plugin uses and that were not asked for within ``idle`` seconds."""
-        return self.call(asynchronous.Engine.collect, idle=idle)
+# What belongs to the loop is read there.
 
 
 async def _plugins(engine: asynchronous.Engine) -> Mapping[str, Plugin]:

@@ -1,46 +1,50 @@
-"""One coroutine that runs on the loop for a thread that waits for it."""
+"""One coroutine that runs on the loop for a thread that waits for it, and may ask things of that thread."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, Union
 
 from weft.errors import Unavailable
 
 T = TypeVar("T")
+Mail = SimpleQueue[Union["Errand[Any]", "Request"]]
+"""What comes for one thread: the end of what it waits for, and requests before it."""
+
+
+class Request(Protocol):
+    """What a thread that waits is asked to do meanwhile."""
+
+    def serve(self) -> None:
+        """Do it; what it raises ends the wait."""
 
 
 class Errand(Generic[T]):
-    """``await function(*args, **kwargs)``, in the context of the thread that makes it.
+    """``await function()``, in the context of the thread that makes it.
 
-    That thread calls ``wait`` and then ``result``; all else belongs to the loop. ``done(errand)`` is told at its end.
+    That thread calls ``wait`` and then ``result``; all else belongs to the loop. The end comes in ``mail``, where the
+    thread serves the requests before it. ``done(errand)`` is told at the end too.
     """
 
-    __slots__ = ("_args", "_context", "_done", "_error", "_function", "_kwargs", "_over", "_task", "_value")
+    __slots__ = ("_context", "_done", "_error", "_function", "_mail", "_task", "_value")
     _value: T
 
-    def __init__(
-        self,
-        function: Callable[..., Awaitable[T]],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        done: Callable[[Errand[Any]], None],
-    ) -> None:
+    def __init__(self, function: Callable[[], Awaitable[T]], mail: Mail, done: Callable[[Errand[Any]], None]) -> None:
         self._function = function
-        self._args = args
-        self._kwargs = kwargs
+        self._mail = mail
         self._done = done
         self._context = contextvars.copy_context()
-        self._over: SimpleQueue[None] = SimpleQueue()  # woken through it, a thread still takes signals
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
     def wait(self) -> None:
-        """Wait for the end."""
-        self._over.get()
+        """Serve what is asked, until the end."""
+        while (arrived := self._mail.get()) is not self:
+            if not isinstance(arrived, Errand):  # an earlier one, that the thread did not wait for to its end
+                arrived.serve()
 
     def result(self) -> T:
         """What the function returned; raises what it raised."""
@@ -67,7 +71,7 @@ class Errand(Generic[T]):
 
     async def _run(self) -> None:
         try:
-            self._value = await self._function(*self._args, **self._kwargs)
+            self._value = await self._function()
         except asyncio.CancelledError:
             self._error = Unavailable("the engine was closed before this was done")
         except BaseException as error:  # noqa: BLE001 (it is the waiting thread's, SystemExit too)
@@ -76,4 +80,4 @@ class Errand(Generic[T]):
 
     def _end(self) -> None:
         self._done(self)
-        self._over.put(None)
+        self._mail.put(self)

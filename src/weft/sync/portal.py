@@ -13,7 +13,8 @@ from queue import SimpleQueue
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from weft.errors import DeadlineExceeded, Unavailable, UsageError
-from weft.sync.errand import Errand
+from weft.sync.errand import Errand, Mail
+from weft.sync.loop import new_loop, run_to_end
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,7 +67,7 @@ class Portal(Generic[R]):
         if self._thread is not None:
             raise UsageError(_STARTED)
         self._refuse_loops()
-        self._owner, self._loop = os.getpid(), _new_loop()
+        self._owner, self._loop = os.getpid(), new_loop()
         opened: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, args=(opened,), name="weft-sync", daemon=True)
         self._thread.start()
@@ -82,25 +83,28 @@ class Portal(Generic[R]):
 
         An exception in the wait (KeyboardInterrupt) cancels it. Raises UsageError where nobody may wait.
         """
-        errand = self.begin(function, *args, **kwargs)
-        try:
-            errand.wait()
-        except BaseException:
-            self.post(errand.cancel)
-            raise
-        return errand.result()
+        return self.wait(self.begin(lambda: function(*args, **kwargs)))
 
-    def begin(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Errand[T]:
-        """As ``run``, without waiting for it."""
+    def begin(self, function: Callable[[], Awaitable[T]], mail: Mail | None = None) -> Errand[T]:
+        """As ``run``, without waiting yet; who does then serves the requests that come in ``mail``."""
         self._check()
         assert self._loop is not None
-        errand = Errand(function, args, kwargs, self._waiting.discard)
+        errand = Errand(function, mail if mail is not None else SimpleQueue(), self._waiting.discard)
         self._waiting.add(errand)
         try:
             self._loop.call_soon_threadsafe(errand.begin)
         except RuntimeError as error:
             raise Unavailable(_CLOSED) from error
         return errand
+
+    def wait(self, errand: Errand[T]) -> T:
+        """The second half of ``run``."""
+        try:
+            errand.wait()
+        except BaseException:
+            self.post(errand.cancel)
+            raise
+        return errand.result()
 
     def post(self, callback: Callable[..., object], *args: Any) -> None:
         """Have ``callback`` called on the loop, soon; never once the loop has ended, nor in a forked child."""
@@ -145,9 +149,9 @@ class Portal(Generic[R]):
     def _serve(self, opened: SimpleQueue[None]) -> None:
         # A forked child keeps this stack, and never unwinds it. So it finalizes nothing that is reached from here,
         # which is all that the loop owns, and takes no descriptor away that it shares with the parent's loop.
+        assert self._loop is not None
         try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # type: ignore[arg-type, return-value]
-                runner.run(self._hold(opened))
+            run_to_end(self._loop, self._hold(opened))
         except BaseException as error:  # noqa: BLE001 (it is the closing thread's)
             self._failure = error
         finally:
@@ -162,11 +166,3 @@ class Portal(Generic[R]):
     def _fail_waiting(self) -> None:
         for errand in list(self._waiting):
             errand.fail(Unavailable(_CLOSED))
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop  # noqa: PLC0415 (a script that starts no engine does not load it)
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()

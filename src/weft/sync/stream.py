@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, Self, TypeVar
 
+from weft.sync.errand import Errand, Mail
 from weft.sync.portal import Portal
 
 T = TypeVar("T")
@@ -20,33 +22,51 @@ MOST_BYTES = 256 * 1024
 
 
 class Stream(Generic[T]):
-    """A plain iterator over what ``source()`` gives on the portal's loop, from now on; several threads may share it.
+    """A plain iterator over what ``source()`` gives on the portal's loop; several threads may share it.
 
-    ``close()`` ends the source; so does leaving its ``with`` block, or letting go of the stream. What ends the source
-    otherwise is raised once the items before it are consumed.
+    The source begins when the first item is asked for, or with ``begin``. ``close()`` ends it; so does leaving the
+    ``with`` block, or letting go of the stream. What ends it otherwise is raised once the items before are consumed.
+    The thread that waits for an item serves ``mail`` meanwhile.
     """
 
-    def __init__(self, portal: Portal[Any], source: Callable[[], AsyncIterator[T]]) -> None:
+    def __init__(self, portal: Portal[Any], source: Callable[[], AsyncIterator[T]], mail: Mail | None = None) -> None:
         self._portal = portal
-        self._taken: deque[T] = deque()
+        self._mail = mail
         self._pump = Pump(source)
-        self._pumping = portal.begin(self._pump.run)
+        self._pumping: Errand[None] | None = None
+        self._closed = False
+        self._taken: deque[T] = deque()
+        self._taking = threading.Lock()
+
+    def begin(self) -> Self:
+        """Begin the source now."""
+        if self._pumping is None and not self._closed:
+            self._pumping = self._portal.begin(self._pump.run)
+        return self
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
-        while True:
-            with contextlib.suppress(IndexError):
-                return self._taken.popleft()
-            batch = self._portal.run(self._pump.take)
-            if not batch:
-                raise StopIteration
-            self._taken.extend(batch)
+        try:
+            return self._taken.popleft()
+        except IndexError:
+            with self._taking:
+                return self._next()
+
+    def _next(self) -> T:
+        self.begin()
+        if not self._taken and self._pumping is not None:
+            self._taken.extend(self._portal.wait(self._portal.begin(self._pump.take, self._mail)))
+        if not self._taken:
+            raise StopIteration
+        return self._taken.popleft()
 
     def close(self) -> None:
         """End the source. What was read already can still be had."""
-        self._portal.post(self._pumping.cancel)
+        self._closed = True
+        if self._pumping is not None:
+            self._portal.post(self._pumping.cancel)
 
     def __enter__(self) -> Self:
         return self
@@ -55,8 +75,7 @@ class Stream(Generic[T]):
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_pumping"):  # it was begun
-            self.close()
+        self.close()
 
 
 class Pump(Generic[T]):

@@ -11,10 +11,10 @@ from shop import STATE, answer, hang, run
 import weft.sync
 
 WAY = sys.argv[2]
-engine = weft.sync.Engine(None if WAY == "temporary" else STATE).start()
+engine = weft.sync.Engine(None if "temporary" in WAY else STATE).start()
 run(engine, "blocks_loop" if WAY == "calling" else "hello")
 
-if WAY == "atexit":
+if WAY.startswith("atexit"):
     atexit.register(lambda: print("closed", engine.close()))
 elif WAY == "calling":  # a thread waits in a call while the interpreter ends
     threading.Thread(target=engine.call, args=(hang,), daemon=True).start()
