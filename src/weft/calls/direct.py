@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, AsyncIterator, Callable, Dict, Iterator, List
+from typing import Any, AsyncIterator, Callable, Iterator, List
 
 from weft.calls.dispatcher import caller_of
 from weft.calls.faults import DeclaredError, Faults
 from weft.calls.proxy import Target
 from weft.calls.threads import Threads, blocking, in_threads
 from weft.contracts.description import Mismatch
-from weft.errors import ContractError, WrongArgument, WrongResult
+from weft.errors import WrongArgument, WrongResult
 
 
 class Direct:
@@ -26,31 +26,30 @@ class Direct:
         self._threads = threads
         self._checked = checked
 
-    def targets(self, contract: Any) -> Dict[str, Target]:
-        """By method, for those that the provider has, as ``contract`` declares them. Raises ContractError."""
-        return {
-            name: self._target(contract, contract.methods[name], each)
-            for name, each in self.implementation.methods.items()
-        }
+    def waits(self, name: str) -> bool:
+        """Whether the provider implements that method with ``async def``: only an event loop can call it."""
+        return bool(self.implementation.methods[name].asynchronous)
 
-    def _target(self, contract: Any, declared: Any, implemented: Any) -> Target:
-        name = f"{contract.name}.{declared.name}"
+    def own(self, name: str) -> Callable[..., Any]:
+        """The provider's method itself."""
+        call: Callable[..., Any] = self.implementation.methods[name].call
+        return call
+
+    def target(self, declared: Any) -> Target:
+        """A target for a method as the host declares it. ``def`` can lead to a ``def`` implementation only."""
+        implemented = self.implementation.methods[declared.name]
+        name = f"{self.implementation.contract.name}.{declared.name}"
         translated = self._translated(declared)
         if declared.streams:
             make = self._stream if declared.asynchronous else self._plain_stream
             return Target(make(implemented, translated), self.running, translated)
-        call = self._call(declared, implemented, name)
+        call = self._call(declared, implemented)
         return Target(_checking(call, declared, name) if self._checked else call, self.running, translated)
 
-    def _call(self, declared: Any, implemented: Any, name: str) -> Callable[..., Any]:
+    def _call(self, declared: Any, implemented: Any) -> Callable[..., Any]:
         call = caller_of(implemented)
         if implemented.asynchronous == declared.asynchronous:
             return call
-        if not declared.asynchronous:
-            raise ContractError(
-                f"{name} is declared with def, and {self._faults.who} implements it with async def: "
-                "declare it async def, or use weft.sync"
-            )
         place, run = declared.stream_in, self._threads.run
 
         async def in_thread(*values: Any) -> Any:

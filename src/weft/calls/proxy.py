@@ -142,7 +142,12 @@ def proxy(contract: Any, who: str, targets: Mapping[str, Target]) -> Tuple[Any, 
 def channel_targets(contract: Any, callee: Callee) -> Dict[str, Target]:
     """Targets that call through the callee's channel: values cross it in their plain form."""
     running: List[None] = []
-    return {name: Target(_call(contract, each, callee), running, _as_it_is) for name, each in contract.methods.items()}
+    return {name: channel_target(contract, each, callee, running) for name, each in contract.methods.items()}
+
+
+def channel_target(contract: Any, described: Any, callee: Callee, running: List[None]) -> Target:
+    """A target for one method of the contract."""
+    return Target(_call(contract, described, callee), running, _as_it_is)
 
 
 def _as_it_is(error: BaseException) -> BaseException:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -13,19 +14,24 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from weft.engine import dependencies
+from weft.engine.bound import Elsewhere
 from weft.engine.changes import Changes
 from weft.engine.configuration import check_config, checked_env, effective
+from weft.engine.contracts import Contracts
 from weft.engine.crew import Crew
 from weft.engine.events import Events
 from weft.engine.files import Files
+from weft.engine.peers import Peers
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.engine.requirements import check_host
+from weft.engine.using import Using
 from weft.errors import Conflict, NotInThisVersion, Unavailable, UnknownPlugin, WeftError
 from weft.manifest import Manifest, Order
 from weft.packages.environments import Environments
 from weft.packages.programs import quiet
-from weft.runtimes.launch import Facts, Runtime
+from weft.runtimes.inline.runtime import InlineRuntime
+from weft.runtimes.launch import Facts, Launch, Runtime
 from weft.runtimes.process.runtime import ProcessRuntime
 from weft.types import Event, OutputLine, Progress
 
@@ -47,22 +53,35 @@ class Core:
     """Runs releases. Use it as an asynchronous context manager: leaving it drains and stops everything.
 
     ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
-    line that a plugin prints.
+    line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded, besides the declared
+    ones, over which they win. ``checked``: calls of inline plugins are checked as those of processes are.
+    ``elsewhere``: see bound.Bound.
     """
 
-    def __init__(self, state: Path | None = None, *, output: Callable[[str, OutputLine], None] | None = None) -> None:
+    def __init__(
+        self,
+        state: Path | None = None,
+        *,
+        contracts: Iterable[Callable[..., Any]] = (),
+        output: Callable[[str, OutputLine], None] | None = None,
+        checked: bool = False,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self._temporary = None if state else tempfile.TemporaryDirectory(prefix="weft-")
         self.state = state or Path(self._temporary.name if self._temporary else "")
         self.environments = Environments(self.state / "environments")
         self._output = output or (lambda _plugin, _line: None)
         self._events = Events()
         self._plugins: dict[str, Plugin] = {}
+        self._contracts = Contracts(contracts)
+        self._checked = checked
+        self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
         self.files = Files(self.state / "loaded")
         self._closing = False
         self._drains: set[asyncio.Task[None]] = set()
         self._failures: deque[BaseException] = deque(maxlen=MOST_FAILURES)
-        self._runtimes: Mapping[str, Runtime] = {"process": ProcessRuntime()}
+        self._runtimes: Mapping[str, Runtime] = {"process": ProcessRuntime(), "inline": InlineRuntime()}
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""
@@ -193,13 +212,13 @@ class Core:
             raise Unavailable(f"plugin {name} is not started: the engine is ending")
         with self._changes.exclusive(name, manifest):
             self._check_place(manifest, new=new)
-            plugin = self._plugins.get(name) or Plugin(release, self._reporter(name))
+            plugin = self._plugins.get(name) or Plugin(release, self._reporter(name), self._using.follow)
             crew = self._crew(plugin, release)
             if plugin.state == "loaded":
                 plugin.enter("start")
             await self._start(crew, commit, swap)
-            old = plugin.replace(crew)
             self._plugins[name] = plugin
+            old = plugin.replace(crew)
             if old is not None:
                 self._retire(plugin, old)
             self.emit(name, "running", f"{release.label} ({release.manifest.version}) answers")
@@ -226,7 +245,20 @@ class Core:
             lambda line: self._output(name, line),
             changed=plugin.crew_changed,
             report=self._reporter(name),
+            equip=self._equip(release.manifest),
         )
+
+    def _equip(self, manifest: Manifest) -> Callable[[Launch], Launch]:
+        """What each instance of a plugin is started with besides its release: how it finds others, and they it."""
+
+        def equip(launch: Launch) -> Launch:
+            peers = Peers(manifest, self._plugins, self._using)
+            contracts = self._contracts.for_plugin(manifest)
+            return dataclasses.replace(
+                launch, contracts=contracts, peers=peers.methods, use=peers.use, checked=self._checked
+            )
+
+        return equip
 
     async def _start(self, crew: Crew, commit: Commit | None, swap: Callable[[], None] | None) -> None:
         self.emit(crew.release.manifest.name, "starting", f"{crew.release.label} starts")

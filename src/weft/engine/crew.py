@@ -7,17 +7,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from weft.contracts.description import Contract
 from weft.engine.backoff import Backoff
 from weft.engine.release import Release
 from weft.errors import DeadlineExceeded, DrainEnded, WeftError
 from weft.lifecycle import INSTANCE
 from weft.lifecycle.table import Machine
-from weft.runtimes.launch import Facts, Instance, Output, Runtime
+from weft.runtimes.launch import Facts, Instance, Launch, Output, Runtime
 
 PING_EVERY = 5.0
 """Seconds between signs of life that are asked of an instance."""
 HUNG_AFTER = 60.0
 """Seconds without a sign of life after which an instance is ended and started again."""
+HUNG_GRACE = 0.1
+"""Seconds that an instance that hangs has to shut down."""
 STOP_GRACE = 10.0
 """Seconds that a plugin has to shut down once nothing is in flight."""
 
@@ -57,7 +60,8 @@ class Member:
 class Crew:
     """All instances of one release.
 
-    ``changed(crew)`` is told when ``live`` has changed, ``report(kind, message)`` of what happens.
+    ``changed(crew)`` is told when ``live`` has changed, ``report(kind, message)`` of what happens. ``equip`` adds to
+    what each instance is started from.
     """
 
     facts: Facts
@@ -71,8 +75,11 @@ class Crew:
         *,
         changed: Callable[[Crew], None],
         report: Callable[[str, str], None],
+        equip: Callable[[Launch], Launch] = lambda launch: launch,
     ) -> None:
         self.release = release
+        self._equip = equip
+        self._told: dict[str, Any] = {}
         self.live: tuple[Member, ...] = ()
         self._given_up = 0
         self.restarts = 0
@@ -108,7 +115,17 @@ class Crew:
         self._watchers = [asyncio.create_task(self._watch(member)) for member in self.live]
 
     async def _start_one(self) -> Member:
-        return Member(await self._runtime.start(self.release.launch(), self._output), self.release.number)
+        launch = self._equip(self.release.launch())
+        self._told = {contract.key: contract.describe() for contract in launch.contracts}
+        return Member(await self._runtime.start(launch, self._output), self.release.number)
+
+    def bind(self, contract: Contract) -> None:
+        """Tell the instances of a contract, unless they know it. Raises ContractMismatch."""
+        described = contract.describe()
+        if self._told.get(contract.key) != described:
+            for member in self.live:
+                member.instance.bind(contract)
+            self._told[contract.key] = described
 
     async def retire(self) -> None:
         """Let the calls in flight finish within ``limits.drain``, end what is left, and stop every instance."""
@@ -181,11 +198,17 @@ class Crew:
             member = await self._replace(backoff, time.time() - member.started)
 
     async def _until_end(self, member: Member) -> str:
-        pings = asyncio.create_task(self._ping(member))
+        signs = [asyncio.create_task(watch(member)) for watch in (self._ping, self._end_hung)]
         try:
             return await member.instance.ended()
         finally:
-            pings.cancel()
+            for sign in signs:
+                sign.cancel()
+
+    async def _end_hung(self, member: Member) -> None:
+        """Ends an instance that says itself that it can serve nothing any more."""
+        self._report("hung", await member.instance.hung())
+        await member.instance.stop(HUNG_GRACE)
 
     async def _ping(self, member: Member) -> None:
         """Ends an instance that gives no sign of life."""
@@ -195,7 +218,7 @@ class Crew:
                 await member.instance.ping(HUNG_AFTER)
             except DeadlineExceeded as error:
                 self._report("hung", str(error))
-                await member.instance.stop(0.1)
+                await member.instance.stop(HUNG_GRACE)
             except WeftError:
                 return  # it has ended, which its watcher sees
 

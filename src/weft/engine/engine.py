@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from weft.engine.batch import Given
+from weft.engine.bound import Elsewhere
 from weft.engine.core import Core
 from weft.engine.intake import Intake
 from weft.engine.plugin import Plugin
@@ -14,16 +15,27 @@ from weft.manifest import Order
 from weft.packages.programs import quiet
 from weft.types import OutputLine, Progress
 
+C = TypeVar("C")
+
 
 class Engine(Core):
     """Runs plugins. Use it as an asynchronous context manager: leaving it drains and stops everything.
 
     ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
-    line that a plugin prints.
+    line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded, besides the declared
+    ones, over which they win. ``checked``: calls of inline plugins are checked as those of processes are.
     """
 
-    def __init__(self, state: Path | None = None, *, output: Callable[[str, OutputLine], None] | None = None) -> None:
-        super().__init__(state, output=output)
+    def __init__(
+        self,
+        state: Path | None = None,
+        *,
+        contracts: Iterable[Callable[..., Any]] = (),
+        output: Callable[[str, OutputLine], None] | None = None,
+        checked: bool = False,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        super().__init__(state, contracts=contracts, output=output, checked=checked, elsewhere=elsewhere)
         self._intake = Intake(self, self.files)
 
     async def __aexit__(self, *error: object) -> None:
@@ -32,6 +44,26 @@ class Engine(Core):
             await self._intake.close()
         finally:
             await super().__aexit__(*error)
+
+    def use(self, contract: Callable[..., C], name: str | None = None) -> C:
+        """The plugin ``name``, or the only one that provides ``contract``, as an object whose methods are its.
+
+        It stays right over upgrades: calls under way finish where they began. Raises UsageError when there is not one
+        such plugin, ContractMismatch when it does not provide the contract, and ContractError when a method that the
+        contract declares with ``def`` would have to wait.
+        """
+        return self._using.use(contract, name)
+
+    def all(self, contract: Callable[..., C]) -> dict[str, C]:
+        """Every plugin that provides ``contract``, by name: see ``use``."""
+        return self._using.all(contract)
+
+    def hooks(self, contract: Callable[..., Any]) -> Any:
+        """One object for all providers: each hook of ``contract`` is a method that calls them by its mode.
+
+        Providers come and go as plugins do. A method of the contract that is no hook is a UsageError.
+        """
+        return self._using.hooks(contract)
 
     async def load(
         self,

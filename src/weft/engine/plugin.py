@@ -6,22 +6,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weft.calls.channel import Channel
+from weft.contracts.description import Contract
 from weft.engine.crew import Crew, Member
 from weft.engine.release import Release
 from weft.errors import Unavailable
 from weft.lifecycle import PLUGIN
 from weft.lifecycle.table import Machine
 from weft.manifest.model import Manifest
+from weft.runtimes.launch import Facts
 
 
 class Plugin:
     """A live handle. It changes only by the engine's hand."""
 
-    def __init__(self, release: Release, report: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        release: Release,
+        report: Callable[[str, str], None],
+        changed: Callable[[Plugin], None] = lambda _plugin: None,
+    ) -> None:
         self.name = release.manifest.name
         self.release = release
         self.call_timeout = release.manifest.limits.call
         self._report = report
+        self._changed = changed
         self._machine = Machine(PLUGIN)
         self._crew: Crew | None = None
         self._live: tuple[Member, ...] = ()
@@ -63,6 +71,21 @@ class Plugin:
         """Contracts, as ``name@major``; () while nothing runs."""
         return self._crew.facts.provides if self._crew is not None and self._live else ()
 
+    @property
+    def facts(self) -> Facts | None:
+        """What the instances say of themselves; None before any has started."""
+        return self._crew.facts if self._crew is not None else None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing answers, and nothing will by itself."""
+        return self._crew is None
+
+    def bind(self, contract: Contract) -> None:
+        """Tell the instances of a contract that they were not started with. Raises ContractMismatch."""
+        if self._crew is not None:
+            self._crew.bind(contract)
+
     def pick(self) -> Channel:
         """The channel of the instance with the fewest calls in flight. Raises Unavailable when none is live."""
         live = self._live
@@ -98,12 +121,14 @@ class Plugin:
             self.enter("lose_some" if crew.live else "lose_all")
         if old is not None:
             self._restarts += old.restarts
+        self._changed(self)
         return old
 
     def withdraw(self) -> Crew | None:
         """From now on nothing answers; returns the crew that did."""
         self.enter("stop")
         old, self._crew, self._live = self._crew, None, ()
+        self._changed(self)
         return old
 
     def crew_changed(self, crew: Crew) -> None:
@@ -117,6 +142,7 @@ class Plugin:
             self.enter("lose_some" if crew.live else "lose_all")
         elif len(crew.live) > before:
             self.enter("restore" if len(crew.live) == crew.wanted else "restore_some")
+        self._changed(self)
 
     def begin_drain(self, crew: Crew, most: int) -> None:
         """``crew`` drains; past ``most`` of them the oldest is ended first."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from weft.calls.channel import Channel, Methods
+from weft.calls.direct import Direct
 from weft.contracts.description import Contract
-from weft.contracts.implementation import Implementation
 from weft.errors import WeftError
 from weft.manifest.model import Limits
 from weft.types import OutputLine
@@ -43,6 +43,8 @@ class Launch:
     """What the plugin may ask of its host: the way to other plugins."""
     use: Callable[..., Any] | None = None
     """The same, for a plugin in the host's own interpreter: see ``Context.use``."""
+    checked: bool = False
+    """Whether calls in the host's own interpreter are checked as if they crossed to another."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Facts:
     """Of each contract that it provides but ``web``, how the plugin itself describes it."""
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of each of these the constants, plain."""
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each of these the methods that it lacks, and may."""
 
 
 class Instance(Protocol):
@@ -74,10 +78,10 @@ class Instance(Protocol):
     def facts(self) -> Facts:
         """What it said of itself when it had started."""
 
-    def provider(self, key: str) -> Implementation | None:
-        """How it implements the contract of that key, where it lives in this interpreter; None: by its channel."""
+    def direct(self, key: str) -> Direct | None:
+        """The way to call its contract of that key where it lives in this interpreter; None: by its channel."""
 
-    async def bind(self, contract: Contract) -> None:
+    def bind(self, contract: Contract) -> None:
         """Tell it of a contract that was declared after it started. Raises ContractMismatch."""
 
     async def hung(self) -> str:

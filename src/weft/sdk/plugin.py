@@ -49,7 +49,7 @@ class HostedPlugin:
         else:
             facts = await self._provide_web(entry_name, entry, kind)
         self.methods.update(self._provider.methods)
-        return {"entry": entry_name, "described": {}, "constants": {}, **facts}
+        return {"entry": entry_name, "described": {}, "constants": {}, "missing": {}, **facts}
 
     async def _provide_web(self, entry_name: str, entry: Any, kind: str) -> Dict[str, Any]:
         others = [each for each in self._settings["provides"] if each != WEB]
@@ -96,9 +96,19 @@ class HostedPlugin:
         self.methods.update(self._provider.methods)
         return constants
 
-    def provider(self, key: str) -> Any:
+    def implementation(self, key: str) -> Any:
         """How the plugin implements the contract of that key (an Implementation); None where it does not."""
         return getattr(self._provider, "implementations", {}).get(key)
+
+    def missing(self) -> Dict[str, Any]:
+        """By contract, the methods that the plugin lacks, and may."""
+        missing: Dict[str, Any] = self._provider.facts()["missing"]
+        return missing
+
+    @property
+    def threads(self) -> Any:
+        """The threads in which its ``def`` code runs."""
+        return self._provider.threads
 
     async def stop(self) -> None:
         """Stop what was started."""

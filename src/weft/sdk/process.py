@@ -93,7 +93,11 @@ class Process:
         return self._spawn(self._start(request.args[0]), reply)
 
     def _on_bind(self, request: Request, reply: Reply) -> Consumer:
-        return self._spawn(self._bind(request.args[0]), reply)
+        assert self._plugin is not None
+        constants = self._plugin.bind(request.args[0])  # at once: the calls that follow rely on it
+        self._methods.update(self._plugin.methods)
+        reply.result(constants)
+        return Unattended()
 
     def _on_stop(self, _request: Request, reply: Reply) -> Consumer:
         return self._spawn(self._stop(), reply, last=True)
@@ -105,12 +109,6 @@ class Process:
         gc.collect()
         gc.freeze()  # what a start leaves is there to stay: no later collection need look at it
         return facts
-
-    async def _bind(self, described: Any) -> Any:
-        assert self._plugin is not None
-        constants = self._plugin.bind(described)
-        self._methods.update(self._plugin.methods)
-        return constants
 
     def _use(self, contract: Any, name: Optional[str]) -> Any:
         if self._peers is None:

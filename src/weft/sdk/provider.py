@@ -24,7 +24,8 @@ class ContractProvider:
     def __init__(self, entry: Any, context: Context, known: Sequence[Contract], threads: Threads) -> None:
         self.object: Any = _made(entry, context)
         self._known = {contract.key: contract for contract in known}
-        self._dispatcher = Dispatcher(threads, Faults("host"))
+        self.threads = threads
+        self._dispatcher = Dispatcher(threads, Faults("host", relays=True))
         self._contracts: Dict[str, Contract] = {}
         self.implementations: Dict[str, Implementation] = {}
         self.methods: Dict[str, Any] = {}
@@ -74,11 +75,12 @@ class ContractProvider:
         return constants
 
     def facts(self) -> Dict[str, Any]:
-        """What the host is told: ``provides``, ``described`` and ``constants``, both by contract."""
+        """What the host is told: ``provides``, and by contract ``described``, ``constants`` and ``missing``."""
         return {
             "provides": list(self.implementations),
             "described": {key: each.describe() for key, each in self._contracts.items()},
             "constants": {key: each.constants() for key, each in self.implementations.items()},
+            "missing": {key: list(each.missing) for key, each in self.implementations.items()},
         }
 
     async def stop(self) -> None:
@@ -88,9 +90,9 @@ class ContractProvider:
             if inspect.iscoroutinefunction(stop):
                 await stop()
             else:
-                await self._dispatcher.threads.run(stop)
+                await self.threads.run(stop)
         await self._dispatcher.workers.close()
-        self._dispatcher.threads.close()
+        self.threads.close()
 
 
 def _made(entry: Any, context: Context) -> Any:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from weft.calls.direct import Direct
 from weft.calls.faults import Faults
 from weft.contracts.description import Contract
-from weft.contracts.implementation import Implementation
 from weft.errors import StartFailed, WeftError
 from weft.manifest.entry import folder_entry
 from weft.runtimes.inline.channel import InlineChannel
@@ -33,6 +33,8 @@ GIVEN = "__weft_context__"
 """The global of every module of a plugin by which ``weft.sdk.context()`` knows whose it is."""
 _NO_FOLDER = os.devnull
 """No folder is searched by the plugin side: the finder knows where the modules are."""
+_LOOK = 0.01
+"""Seconds between two looks whether direct calls are still under way."""
 _FAILED_GRACE = 2.0
 """Seconds that a plugin has to end what it had begun of a start that failed."""
 
@@ -83,6 +85,7 @@ class InlineInstance:
         if owner is not None:
             files = plugin_files(launch.folder, self._entry)
             self._modules = PluginModules(files, owner=owner, who=self._faults.who, given={GIVEN: self._plugin.context})
+        self._direct: dict[str, Direct] = {}
         self._stopping = asyncio.Lock()
         self._over = asyncio.Event()
         self.ready = False
@@ -169,12 +172,17 @@ class InlineInstance:
 
     # See runtimes.launch.Instance.
 
-    def provider(self, key: str) -> Implementation | None:
+    def direct(self, key: str) -> Direct | None:
         """See runtimes.launch.Instance."""
-        implementation: Implementation | None = self._plugin.provider(key)
-        return implementation
+        implementation = self._plugin.implementation(key)
+        if implementation is None:
+            return None
+        if key not in self._direct or self._direct[key].implementation is not implementation:
+            checked = self._launch.checked
+            self._direct[key] = Direct(implementation, self._faults, self._plugin.threads, checked=checked)
+        return self._direct[key]
 
-    async def bind(self, contract: Contract) -> None:
+    def bind(self, contract: Contract) -> None:
         """See runtimes.launch.Instance."""
         try:
             constants = self._plugin.bind(contract.describe())
@@ -183,7 +191,7 @@ class InlineInstance:
         else:
             provides = tuple(dict.fromkeys((*self.facts.provides, contract.key)))
             held = {**self.facts.constants, contract.key: constants}
-            self.facts = replace(self.facts, provides=provides, constants=held)
+            self.facts = replace(self.facts, provides=provides, constants=held, missing=self._plugin.missing())
             return
         raise failure
 
@@ -201,6 +209,8 @@ class InlineInstance:
     async def drained(self) -> None:
         """See runtimes.launch.Instance."""
         await self.channel.drained()
+        while any(direct.running for direct in self._direct.values()):  # noqa: ASYNC110 (counted is all they are)
+            await asyncio.sleep(_LOOK)
 
     def fail(self, error: WeftError) -> None:
         """See runtimes.launch.Instance."""
@@ -270,4 +280,5 @@ def _entry(launch: Launch) -> str:
 
 def _facts(answer: Mapping[str, Any]) -> Facts:
     entry, provides = answer["entry"], tuple(answer["provides"])
-    return Facts(entry, provides, answer["kind"], answer["name"], answer["described"], answer["constants"])
+    described, constants, missing = answer["described"], answer["constants"], answer["missing"]
+    return Facts(entry, provides, answer["kind"], answer["name"], described, constants, missing)

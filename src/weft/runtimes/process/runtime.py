@@ -8,15 +8,15 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from weft.calls.channel import Consumer, Reply, Request
 from weft.calls.faults import Faults
-from weft.calls.once import Unattended
+from weft.calls.once import Once, Unattended
 from weft.calls.wired import WiredChannel
 from weft.contracts.description import Contract
+from weft.contracts.implementation import compare
 from weft.errors import (
     ContractMismatch,
     DeadlineExceeded,
@@ -39,8 +39,6 @@ _LAST_WORDS = 0.05
 """Seconds in which what an ended process wrote is still read."""
 _REMEDIES = {"ModuleNotFoundError": " (name the package that has it among the plugin's dependencies)"}
 """What to do about an exception that a start was refused with, by its type."""
-_BIND = 5.0
-"""Seconds that an instance has to look at a contract."""
 _EXIT_GRACE = 2.0
 """Seconds that a process has to end once its plugin has stopped."""
 
@@ -177,17 +175,17 @@ class ProcessInstance:
 
     # See runtimes.launch.Instance.
 
-    def provider(self, _key: str) -> None:
+    def direct(self, _key: str) -> None:
         """See runtimes.launch.Instance: everything goes by the channel."""
 
-    async def bind(self, contract: Contract) -> None:
-        """See runtimes.launch.Instance."""
-        constants = await self.channel.call("weft.bind", [contract.describe()], timeout=_BIND)
-        self.facts = replace(
-            self.facts,
-            provides=tuple(dict.fromkeys((*self.facts.provides, contract.key))),
-            constants={**self.facts.constants, contract.key: constants},
-        )
+    def bind(self, contract: Contract) -> None:
+        """See runtimes.launch.Instance. It learns of it before the next call, on the same wire."""
+        own = self.facts.described.get(contract.key)
+        problems = compare(contract, Contract.parse(own)) if own is not None else []
+        if problems:
+            listed = "".join(f"\n  {problem}" for problem in problems)
+            raise ContractMismatch(f"it does not provide {contract.key}:{listed}", **self._faults.plugin)
+        self.channel.open("weft.bind", [contract.describe()], Once())
 
     async def hung(self) -> str:
         """See runtimes.launch.Instance."""
@@ -244,6 +242,8 @@ def _facts(answer: Any) -> Facts:
     try:
         provides = tuple(str(each) for each in answer["provides"])
         described, constants = dict(answer["described"]), dict(answer["constants"])
-        return Facts(str(answer["entry"]), provides, str(answer["kind"]), str(answer["name"]), described, constants)
-    except (TypeError, KeyError) as error:
+        missing = {key: tuple(names) for key, names in answer["missing"].items()}
+        entry, kind, name = str(answer["entry"]), str(answer["kind"]), str(answer["name"])
+        return Facts(entry, provides, kind, name, described, constants, missing)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise ProtocolError(f"answered the start with {answer!r:.200}") from error

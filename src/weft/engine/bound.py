@@ -1,0 +1,112 @@
+"""One contract of one plugin, as its users hold it: a proxy that is kept right over everything that happens to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from weft.calls.direct import Direct
+from weft.calls.proxy import Method, Target, channel_target, proxy
+from weft.contracts import description
+from weft.contracts.description import Contract, Mismatch
+from weft.engine.plugin import Plugin
+from weft.errors import ContractError, WrongResult
+
+Elsewhere = Callable[[description.Method, Callable[..., Any]], Callable[..., Any]]
+"""Makes of an asynchronous method one that is plain: somebody waits for it on the engine's loop."""
+
+
+class Bound:
+    """``proxy`` is the object whose methods are the contract's; ``refresh()`` follows what the plugin has become.
+
+    ``cls`` is the host's class: it has the bodies of methods that a plugin may lack. Without ``elsewhere``, methods
+    that are declared with ``def`` can only be called where a plugin implements them so in this interpreter.
+    """
+
+    def __init__(
+        self, cls: Callable[..., Any], contract: Contract, plugin: Plugin, elsewhere: Elsewhere | None = None
+    ) -> None:
+        self.contract = contract
+        self.plugin = plugin
+        self._cls = cls
+        self._elsewhere = elsewhere
+        self._running: list[None] = []
+        self.proxy, self.methods = proxy(contract, f"plugin {plugin.name}", self._targets())
+        for method in self.methods.values():
+            method.call.__dict__["__weft_bound__"] = self  # who keeps a method alone has it kept right too
+        self._set_constants()
+
+    def refresh(self) -> None:
+        """The plugin has other instances, or another release. Raises ContractError where they cannot be called."""
+        targets = self._targets()
+        for name, method in self.methods.items():
+            method.lead_to(targets[name])
+        self._set_constants()
+
+    def provided(self) -> frozenset[str]:
+        """The methods that the plugin itself has."""
+        return frozenset(self.contract.methods) - self._missing()
+
+    def wrappers(self) -> dict[str, Callable[..., Any]]:
+        """Hooks that the plugin has as wrappers, by method."""
+        direct = self._direct()
+        found = direct.implementation.methods if direct is not None else {}
+        return {name: each.call for name, each in found.items() if each.wrapper}
+
+    def _direct(self) -> Direct | None:
+        members = self.plugin.instances
+        return members[0].instance.direct(self.contract.key) if members else None
+
+    def _missing(self) -> frozenset[str]:
+        facts = self.plugin.facts
+        return frozenset(facts.missing.get(self.contract.key, ())) if facts is not None else frozenset()
+
+    def _targets(self) -> dict[str, Target]:
+        direct, missing = self._direct(), self._missing()
+        return {
+            name: self._default(name) if name in missing else self._target(method, direct)
+            for name, method in self.contract.methods.items()
+        }
+
+    def _target(self, method: description.Method, direct: Direct | None) -> Target:
+        if method.asynchronous or (direct is not None and not direct.waits(method.name)):
+            return self._own(method, direct)
+        later = replace(method, asynchronous=True)
+        if self._elsewhere is None:
+            return self._refused(method) if self.plugin.instances else self._own(later, direct)
+        call = Method(later, self._own(later, direct)).call
+        return Target(self._elsewhere(method, call), self._running, lambda error: error)
+
+    def _own(self, method: description.Method, direct: Direct | None) -> Target:
+        if direct is not None:
+            return direct.target(method)
+        return channel_target(self.contract, method, self.plugin, self._running)
+
+    def _refused(self, method: description.Method) -> Target:
+        raise ContractError(
+            f"{self.contract.name}.{method.name} is declared with def, and plugin {self.plugin.name} "
+            f"{'implements it with async def' if self._direct() else 'does not run inline'}: "
+            "declare it async def, or use weft.sync"
+        )
+
+    def _default(self, name: str) -> Target:
+        """The contract's own body of a method that the plugin lacks."""
+        body = getattr(self._cls, name)
+        return Target(lambda *values: body(self.proxy, *values), self._running, lambda error: error)
+
+    def _set_constants(self) -> None:
+        facts = self.plugin.facts
+        plain = facts.constants.get(self.contract.key, {}) if facts is not None else {}
+        for name, constant in self.contract.constants.items():
+            if name in plain:
+                setattr(self.proxy, name, self._constant(constant, plain[name]))
+            elif constant.optional:
+                setattr(self.proxy, name, getattr(self._cls, name))
+
+    def _constant(self, constant: description.Constant, plain: Any) -> Any:
+        try:
+            return constant.shape.unpack(plain)
+        except Mismatch as mismatch:
+            who = {"plugin": self.plugin.name, "version": self.plugin.version}
+            raise WrongResult(f"{self.contract.name}.{constant.name}: {mismatch}", **who) from None

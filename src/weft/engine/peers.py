@@ -1,0 +1,157 @@
+"""Other plugins, as one plugin may call them: who is let through, and how calls of a process are passed on.
+
+See ``weft.sdk.peers`` for what a plugin's process asks. Items go both ways as they are: nothing is unpacked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from weft.calls.channel import Call, Consumer, Methods, Reply, Request
+from weft.calls.once import Unattended
+from weft.contracts.declare import contract_of
+from weft.contracts.description import Contract
+from weft.engine.plugin import Plugin
+from weft.engine.using import Using
+from weft.errors import Refused, UsageError, WeftError
+from weft.manifest import Manifest
+from weft.sdk.peers import PEER, USE
+
+MOST_PEERS = 1000
+"""Peers that one plugin may ask for."""
+
+
+class Peers:
+    """The peers of one plugin. ``methods`` serve its process; ``use`` is for a plugin in this interpreter."""
+
+    def __init__(self, manifest: Manifest, plugins: Mapping[str, Plugin], using: Using) -> None:
+        self._manifest = manifest
+        self._plugins = plugins
+        self._using = using
+        self._asked: dict[int, Plugin | WeftError] = {}
+        self.methods: Methods = {USE: self._on_use, PEER: self._on_peer}
+
+    def use(self, contract: Callable[..., Any], name: str | None) -> Any:
+        """See ``Context.use``."""
+        return self._using.use(contract, self._find(contract_of(contract), name).name)
+
+    def _find(self, contract: Contract, name: str | None) -> Plugin:
+        """The peer, which the plugin's permissions must name. Raises Refused, and UsageError where there is none."""
+        allowed = self._manifest.permissions.plugins
+        if name is None:
+            providers = [p.name for p in self._plugins.values() if contract.key in p.provides and p.name in allowed]
+            if len(providers) != 1:
+                found = ", ".join(providers) or "none"
+                raise UsageError(
+                    f"plugin {self._manifest.name} wants the one provider of {contract.key} that it may call; there "
+                    f"are {len(providers)} ({found}): name one, and list it in permissions.plugins"
+                )
+            name = providers[0]
+        if name not in allowed:
+            raise Refused(
+                f"plugin {self._manifest.name} may not call plugin {name}: "
+                f'its permissions do not say so (permissions.plugins = ["{name}"])'
+            )
+        if name not in self._plugins:
+            raise UsageError(f"plugin {self._manifest.name} wants plugin {name}, which is not loaded")
+        return self._plugins[name]
+
+    def _on_use(self, request: Request, reply: Reply) -> Consumer:
+        number, described, name = request.args
+        if len(self._asked) >= MOST_PEERS:
+            raise Refused(f"plugin {self._manifest.name} has asked for {MOST_PEERS} peers: keep those that it has")
+        try:
+            contract = Contract.parse(described)
+            found: Plugin | WeftError = self._using.checked(contract, self._find(contract, name))
+        except WeftError as error:
+            found = error
+        self._asked[number] = found
+        reply.result(None)
+        return Unattended()
+
+    def _on_peer(self, request: Request, reply: Reply) -> Consumer:
+        number, method, args = request.args
+        found = self._asked.get(number)
+        if found is None:
+            raise UsageError(f"plugin {self._manifest.name} calls a peer that it did not ask for")
+        if isinstance(found, WeftError):
+            raise found
+        limit = found.call_timeout if request.timeout is None else min(found.call_timeout, request.timeout)
+        passing = _Passing(reply)
+        onwards = _Onwards(passing, reply)
+        passing.call = found.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
+        return onwards
+
+
+class _Waiting:
+    """What was handed on while the other side had no credit: its size is granted once it has."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def pass_on(self, item: Any, size: int, send: Callable[[Any], bool], grant: Callable[[int], None]) -> None:
+        """Send an item on; grant it where the receiver takes more."""
+        if send(item):
+            grant(size)
+        else:
+            self._size += size
+
+    def relieved(self, grant: Callable[[int], None]) -> None:
+        """The receiver takes more."""
+        size, self._size = self._size, 0
+        if size:
+            grant(size)
+
+
+class _Passing:
+    """The receiver of the peer's answer: hands it to the plugin that asked. See channel.Receiver."""
+
+    call: Call
+    onwards: _Onwards
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self.waiting = _Waiting()
+
+    def on_item(self, item: Any, size: int) -> None:
+        """See channel.Receiver."""
+        self.waiting.pass_on(item, size, self._reply.send, self.call.grant)
+
+    def on_result(self, value: Any) -> None:
+        """See channel.Receiver."""
+        self._reply.result(value)
+
+    def on_error(self, error: WeftError) -> None:
+        """See channel.Receiver."""
+        self._reply.error(error)
+
+    def on_credit(self) -> None:
+        """See channel.Receiver."""
+        self.onwards.waiting.relieved(self._reply.grant)
+
+
+class _Onwards:
+    """The consumer of the plugin's call: hands its items to the peer. See channel.Consumer."""
+
+    def __init__(self, passing: _Passing, reply: Reply) -> None:
+        self._passing = passing
+        self._reply = reply
+        self.waiting = _Waiting()
+        passing.onwards = self
+
+    def on_item(self, item: Any, size: int) -> None:
+        """See channel.Consumer."""
+        self.waiting.pass_on(item, size, self._passing.call.send, self._reply.grant)
+
+    def on_end(self) -> None:
+        """See channel.Consumer."""
+        self._passing.call.end()
+
+    def on_credit(self) -> None:
+        """See channel.Consumer."""
+        self._passing.waiting.relieved(self._passing.call.grant)
+
+    def on_cancel(self) -> None:
+        """See channel.Consumer."""
+        self._passing.call.cancel()

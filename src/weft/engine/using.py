@@ -1,0 +1,149 @@
+"""What users of an engine hold of its plugins, by contract: proxies, all providers, hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from weft.contracts.declare import contract_of
+from weft.contracts.description import Contract
+from weft.engine.bound import Bound, Elsewhere
+from weft.engine.contracts import Contracts
+from weft.engine.plugin import Plugin
+from weft.errors import ContractMismatch, UsageError, WeftError
+from weft.hooks.registry import Hooks
+
+C = TypeVar("C")
+Emit = Callable[[str, str, str], None]
+
+
+class Using:
+    """The typed side of an engine. ``elsewhere``: see Bound."""
+
+    def __init__(
+        self, plugins: Mapping[str, Plugin], contracts: Contracts, emit: Emit, elsewhere: Elsewhere | None = None
+    ) -> None:
+        self._plugins = plugins
+        self._contracts = contracts
+        self._emit = emit
+        self._elsewhere = elsewhere
+        self._bound: WeakSet[Bound] = WeakSet()
+        self._hooks: dict[Callable[..., Any], _Hooked] = {}
+
+    def use(self, cls: Callable[..., C], name: str | None = None) -> C:
+        """See Engine.use."""
+        contract = self._known(cls)
+        bound = self.bind(cls, contract, self._one(contract, name))
+        made: Any = bound.proxy
+        return made  # type: ignore[no-any-return]  # a proxy is a C by its shape
+
+    def all(self, cls: Callable[..., C]) -> dict[str, C]:
+        """See Engine.all."""
+        contract = self._known(cls)
+        return {plugin.name: self.use(cls, plugin.name) for plugin in self._providers(contract)}
+
+    def hooks(self, cls: Callable[..., Any]) -> Any:
+        """See Engine.hooks."""
+        contract = self._known(cls)
+        hooked = self._hooks.get(cls)
+        if hooked is None:
+            hooked = _Hooked(cls, contract, self)
+            for plugin in self._providers(contract):
+                hooked.follow(plugin)
+            self._hooks[cls] = hooked
+        return hooked.hooks.chains
+
+    def follow(self, plugin: Plugin) -> None:
+        """The plugin has other instances, or another release, or none."""
+        for bound in list(self._bound):
+            if bound.plugin is plugin:
+                self._guarded(plugin, bound.refresh)
+        for hooked in self._hooks.values():
+            self._guarded(plugin, partial(hooked.follow, plugin))
+
+    def report(self, contract: Contract, method: str, provider: str, error: Exception) -> None:
+        """A provider of a hook failed and was left out."""
+        self._emit(provider, "hook_failed", f"{contract.key}.{method}: {error}")
+
+    def _guarded(self, plugin: Plugin, follow: Callable[[], None]) -> None:
+        try:
+            follow()
+        except WeftError as error:
+            self._emit(plugin.name, "contract_failed", str(error))
+
+    def _known(self, cls: Callable[..., Any]) -> Contract:
+        contract = contract_of(cls)
+        self._contracts.take(contract)
+        return contract
+
+    def bind(self, cls: Callable[..., Any], contract: Contract, plugin: Plugin) -> Bound:
+        """The plugin's side of a contract. Raises ContractMismatch where it does not provide it."""
+        bound = Bound(cls, contract, self.checked(contract, plugin), self._elsewhere)
+        self._bound.add(bound)
+        return bound
+
+    def checked(self, contract: Contract, plugin: Plugin) -> Plugin:
+        """The plugin, which knows the contract from now on. Raises ContractMismatch where it does not provide it."""
+        if contract.key not in plugin.provides:
+            provided = ", ".join(plugin.provides) or f"nothing, and is {plugin.state}"
+            raise ContractMismatch(
+                f"it does not provide {contract.key} (it provides {provided})",
+                plugin=plugin.name,
+                version=plugin.version,
+            )
+        plugin.bind(contract)
+        return plugin
+
+    def _one(self, contract: Contract, name: str | None) -> Plugin:
+        if name is not None:
+            return self._named(name)
+        providers = self._providers(contract)
+        if len(providers) == 1:
+            return providers[0]
+        if providers:
+            names = ", ".join(plugin.name for plugin in providers)
+            raise UsageError(f"{len(providers)} plugins provide {contract.key}: name one of {names}")
+        raise UsageError(f"no plugin provides {contract.key} (loaded: {self._overview()})")
+
+    def _named(self, name: str) -> Plugin:
+        if name not in self._plugins:
+            raise UsageError(f"there is no plugin {name!r} (loaded: {self._overview()})")
+        return self._plugins[name]
+
+    def _overview(self) -> str:
+        each = (f"{name}, which provides {', '.join(p.provides) or 'nothing'}" for name, p in self._plugins.items())
+        return "; ".join(each) or "none"
+
+    def _providers(self, contract: Contract) -> list[Plugin]:
+        return [plugin for plugin in self._plugins.values() if contract.key in plugin.provides]
+
+
+class _Hooked:
+    """The hooks of one contract, and who takes part in them."""
+
+    def __init__(self, cls: Callable[..., Any], contract: Contract, using: Using) -> None:
+        self._cls = cls
+        self._contract = contract
+        self._using = using
+        hooks = [method for method in contract.methods.values() if method.hook is not None]
+        asynchronous = not hooks or any(method.asynchronous for method in hooks)
+        self.hooks = Hooks(
+            contract,
+            asynchronous=asynchronous,
+            report=lambda method, provider, error: using.report(contract, method, provider, error),
+        )
+
+    def follow(self, plugin: Plugin) -> None:
+        """Take the plugin in, in another form, or out."""
+        taking_part = plugin.name in self.hooks.providers
+        if self._contract.key not in plugin.provides:
+            if taking_part and plugin.over:
+                self.hooks.remove(plugin.name)
+            return
+        bound = self._using.bind(self._cls, self._contract, plugin)
+        wrappers = bound.wrappers()
+        calls = {name: bound.methods[name].call for name in bound.provided() if name not in wrappers} | wrappers
+        put = self.hooks.replace if taking_part else self.hooks.add
+        put(plugin.name, calls, plugin.manifest.order, wrappers=wrappers)
