@@ -43,7 +43,7 @@ def read_installed(point: EntryPoint, *, name: str | None = None) -> Manifest:
         "runtime": "inline",
         "requires": _requires(point.dist, extras.rstrip("]").split(",")),
     }
-    known = {key: value for key, value in table.items() if value and value != "UNKNOWN"}
+    known = {key: value for key, value in table.items() if value}
     return checked(Document(path=_file(point), form="installed", table=known, name=point.name), name)
 
 
@@ -59,15 +59,14 @@ def _file(point: EntryPoint) -> Path:
 
 
 def _field(metadata: PackageMetadata, key: str) -> str:
-    """'' where there is none, which indexing is about to refuse."""
-    return next(iter(metadata.get_all(key) or ()), "")
+    """The first of that name; '' where there is none, or, as older tools write it, it is unknown."""
+    found = next(iter(metadata.get_all(key) or ()), "")
+    return "" if found == "UNKNOWN" else found
 
 
 def _authors(metadata: PackageMetadata) -> Iterator[str]:
     for key in ("Author", "Author-email"):
-        yield from (
-            found for each in _field(metadata, key).split(",") if (found := each.strip()) not in ("", "UNKNOWN")
-        )
+        yield from (found for each in _field(metadata, key).split(",") if (found := each.strip()))
 
 
 def _homepage(metadata: PackageMetadata) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import sys
+import threading
 import weakref
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -86,12 +86,12 @@ def test_the_provider_is_the_plugins_own_object(run, folder, shelved):
             facts = instance.facts
             assert (facts.kind, facts.provides) == ("contract", ("shelf@1",))
             assert facts.described["shelf@1"] == SHELF.describe()
-            implementation = instance.provider("shelf@1")
+            implementation = instance.direct("shelf@1").implementation
             its = implementation.provider
             assert type(its) is sys.modules["shelf_p"].Plugin
             assert its.context.config == {"depth": 3}
             assert await implementation.methods["put"].call("cup") == 1
-            assert instance.provider("clock@1") is None
+            assert instance.direct("clock@1") is None
         assert its.items == ["cup", "stopped"]
 
     run(main())
@@ -100,10 +100,12 @@ def test_the_provider_is_the_plugins_own_object(run, folder, shelved):
 def test_a_contract_can_be_told_of_later(run, folder, shelved):
     async def main():
         async with shelved(folder("a", files())) as instance:
-            await instance.bind(CLOCK)
+            instance.bind(CLOCK)
             assert instance.facts.provides == ("shelf@1", "clock@1")
             assert instance.facts.constants["clock@1"] == {"zone": "UTC"}
-            assert instance.provider("clock@1").provider is instance.provider("shelf@1").provider
+            assert (
+                instance.direct("clock@1").implementation.provider is instance.direct("shelf@1").implementation.provider
+            )
 
     run(main())
 
@@ -113,7 +115,7 @@ def test_a_contract_that_it_does_not_provide_is_refused_with_its_name(run, folde
         text = files(extra="\ndel Plugin.now, Plugin.zone\n")
         async with shelved(folder("a", text)) as instance:
             with pytest.raises(ContractMismatch, match=r"plugin shop 1\.0: (.|\n)*now"):
-                await instance.bind(CLOCK)
+                instance.bind(CLOCK)
             assert instance.facts.provides == ("shelf@1",)
         with pytest.raises(StartFailed, match=r"plugin shop 1\.0: (.|\n)*clock@1"):
             async with shelved(folder("a", text), contracts=(CLOCK,)):
@@ -125,7 +127,7 @@ def test_a_contract_that_it_does_not_provide_is_refused_with_its_name(run, folde
 
 def test_an_upgrade_runs_beside_the_old_version_and_a_failed_one_leaves_it_whole(run, folder, shelved):
     async def versions(*instances):
-        return [await each.provider("shelf@1").methods["version"].call() for each in instances]
+        return [await each.direct("shelf@1").implementation.methods["version"].call() for each in instances]
 
     async def main():
         async with shelved(folder("one", files("one"))) as one:
@@ -140,6 +142,20 @@ def test_an_upgrade_runs_beside_the_old_version_and_a_failed_one_leaves_it_whole
         assert "shelf_p" not in sys.modules
 
     run(main())
+
+
+@pytest.mark.parametrize("how", ["raise SystemExit(1)", "raise KeyboardInterrupt", "raise ValueError('bad end')"])
+def test_a_plugin_that_stops_badly_is_stopped_and_told_of(run, folder, shelved, caplog, how):
+    text = files(extra=f"\nasync def stop(self):\n    {how}\nPlugin.stop = stop\n")
+
+    async def main():
+        async with shelved(folder("a", text)) as instance:
+            pass
+        assert await instance.ended() == "was stopped"
+
+    run(main())
+    assert "plugin shop 1.0 did not stop as it should" in caplog.text
+    assert "shelf_p" not in sys.modules
 
 
 def test_another_plugin_with_the_same_module_is_refused_both_named(run, folder, shelved):
@@ -160,8 +176,8 @@ def test_loaded_and_unloaded_many_times_everything_is_gone(run, folder, shelved)
 
     async def cycle():
         async with shelved(where) as instance:
-            its = instance.provider("shelf@1").provider
-            assert await instance.provider("shelf@1").methods["version"].call() == "one"
+            its = instance.direct("shelf@1").implementation.provider
+            assert await instance.direct("shelf@1").implementation.methods["version"].call() == "one"
             return [weakref.ref(each) for each in (its, type(its), sys.modules["shelf_p.late"], instance)]
 
     async def main():
@@ -169,7 +185,9 @@ def test_loaded_and_unloaded_many_times_everything_is_gone(run, folder, shelved)
         gc.collect()
         before = len(gc.get_objects())
         cycles += [await cycle() for _ in range(200)]
-        await asyncio.sleep(0)
+        for thread in threading.enumerate():
+            if thread.name.startswith("import plugin"):  # it has done its work, and holds it until it has ended
+                thread.join(10)
         gc.collect()
         after = len(gc.get_objects()) - sum(map(len, cycles))
         assert [each() for refs in cycles for each in refs] == [None] * 4 * 220

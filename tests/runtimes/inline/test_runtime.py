@@ -236,19 +236,11 @@ def test_a_slow_import_does_not_block_the_loop(run, folder, started):
 
 STOPS = {
     "raises": "raise ValueError('bad end')",
-    "exits": "raise SystemExit(1)",
     "hangs": "import asyncio; await asyncio.Event().wait()",
-    "hangs for good": """
-            import asyncio
-            ours = asyncio.Event()
-            while not ours.is_set():
-                try: await ours.wait()
-                except asyncio.CancelledError: ours.set()
-    """,
 }
 
 
-@pytest.mark.parametrize("how", ["raises", "hangs"])
+@pytest.mark.parametrize("how", STOPS)
 def test_a_plugin_that_does_not_stop_is_stopped_within_the_grace(run, folder, launch, runtime, how, caplog):
     text = f"""
         async def app(scope, receive, send):
