@@ -16,9 +16,11 @@ from weft.errors import (
     StartFailed,
     Unavailable,
     WeftError,
+    WrongArgument,
 )
 from weft.wire import frames
-from weft.wire.frames import FrameError, pack_header
+from weft.wire.frames import pack_header
+from weft.wire.pieces import MAX_VALUE
 
 ANSWERABLE = {"kind": "raised", "type": "E", "message": "m", "traceback": ""}
 
@@ -279,14 +281,14 @@ def test_failing_ends_every_call_on_both_sides_and_the_channel_goes_on(run, wire
 
 def test_an_answer_too_large_is_the_callees_error_not_silence(run, wired):
     def large(request, reply):
-        reply.result(bytes(frames.MAX_PAYLOAD))
+        reply.result(bytes(MAX_VALUE))
 
     def strange(request, reply):
         reply.result(object())
 
     async def main():
         async with wired({"large": large, "strange": strange}) as pair:
-            with pytest.raises(WeftError, match="send it in pieces"):
+            with pytest.raises(WeftError, match="over the limit of .*: stream it"):
                 await pair.host.call("large", timeout=5)
             with pytest.raises(WeftError, match=r"TypeError"):
                 await pair.host.call("strange", timeout=5)
@@ -297,8 +299,8 @@ def test_an_answer_too_large_is_the_callees_error_not_silence(run, wired):
 def test_arguments_too_large_are_the_callers_error(run, wired, provider):
     async def main():
         async with wired(provider.methods) as pair:
-            with pytest.raises(FrameError, match="send it in pieces"):
-                await pair.host.call("echo", [bytes(frames.MAX_PAYLOAD)])
+            with pytest.raises(WrongArgument, match="echo: its arguments cannot be sent: .*: stream it"):
+                await pair.host.call("echo", [bytes(MAX_VALUE)])
             assert pair.host.in_flight == 0
             assert await pair.host.call("echo", [1]) == [1]
 

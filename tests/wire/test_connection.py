@@ -8,6 +8,7 @@ import pytest
 
 from weft.wire import frames
 from weft.wire.frames import FrameError, pack_header
+from weft.wire.pieces import MAX_VALUE
 
 LARGE = bytes(range(256)) * 4096  # 1 MiB
 
@@ -67,12 +68,59 @@ def test_the_first_frame_of_a_turn_is_written_at_once_and_the_next_ones_together
     run(main())
 
 
+def test_a_value_larger_than_a_frame_arrives_whole_with_others_between(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            large, text = LARGE * 20, "x" * frames.MAX_PAYLOAD
+            size = here.connection.send(frames.CALL, 1, ("method", [large]))
+            assert size > len(large)
+            here.connection.send(frames.ITEM, 1, "behind it")
+            here.connection.send(frames.ITEM, 3, text)
+            here.connection.send(frames.PING, 0, "between")
+            await there.until(lambda: len(there.received) == 4)
+            assert there.received[0] == (frames.PING, 0, "between")
+            assert sorted(there.received[1:], key=lambda each: each[1]) == [
+                (frames.CALL, 1, ["method", [large]]),
+                (frames.ITEM, 1, "behind it"),
+                (frames.ITEM, 3, text),
+            ]
+
+    run(main())
+
+
+def test_many_large_values_at_once_wait_for_each_other(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            for number in range(1, 20, 2):
+                here.connection.send(frames.RESULT, number, bytes([number]) * (2 * len(LARGE)))
+            await there.until(lambda: len(there.received) == 10)
+            assert {(number, value[:1], len(value)) for _, number, value in there.received} == {
+                (number, bytes([number]), 2 * len(LARGE)) for number in range(1, 20, 2)
+            }
+
+    run(main())
+
+
+def test_a_large_value_that_is_dropped_midway_leaves_nothing_behind(run, ends):
+    async def main():
+        async with ends() as (here, there):
+            here.connection.send(frames.CALL, 1, LARGE * 60)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            here.connection.drop(1)
+            here.connection.send(frames.CANCEL, 1, None)
+            here.connection.send(frames.CALL, 1, "again")
+            await there.until(lambda: len(there.received) == 2)
+            assert there.received == [(frames.CANCEL, 1, None), (frames.CALL, 1, "again")]
+
+    run(main())
+
+
 def test_a_value_too_large_is_refused_and_the_connection_goes_on(run, ends):
     async def main():
         async with ends() as (here, there):
-            for value in (bytes(frames.MAX_PAYLOAD), "x" * frames.MAX_PAYLOAD):
-                with pytest.raises(FrameError, match="send it in pieces"):
-                    here.connection.send(frames.RESULT, 1, value)
+            with pytest.raises(FrameError, match=f"over the limit of {MAX_VALUE}: stream it"):
+                here.connection.send(frames.RESULT, 1, bytes(MAX_VALUE))
             here.connection.send(frames.PING, 0, "after")
             await there.until(lambda: there.received)
             assert there.received == [(frames.PING, 0, "after")]

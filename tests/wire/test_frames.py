@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from weft.wire import frames
 from weft.wire.frames import FrameError, FrameReader, pack_header
 
-KINDS = st.integers(frames.HELLO, frames.PONG)
+KINDS = st.integers(frames.HELLO, frames.PART)
 FRAMES = st.lists(st.tuples(KINDS, st.integers(0, frames.LAST_ID), st.binary(max_size=300)), max_size=12)
 
 
@@ -48,7 +48,7 @@ def test_garbage_gives_frames_or_a_frame_error(pieces):
             its.feed(piece)
     except FrameError:
         pass
-    assert all(kind <= frames.PONG and len(payload) <= frames.MAX_PAYLOAD for kind, _, payload in received)
+    assert all(kind <= frames.PART and len(payload) <= frames.MAX_PAYLOAD for kind, _, payload in received)
 
 
 def test_the_largest_payload_passes_in_pieces():
@@ -70,7 +70,7 @@ def test_a_payload_over_the_limit_is_refused_when_it_is_announced():
 def test_an_unknown_kind_is_refused():
     its, _ = reader()
     with pytest.raises(FrameError, match="kind 10"):
-        its.feed(frames.HEADER.pack(0, frames.PONG + 1, 1))
+        its.feed(frames.HEADER.pack(0, frames.PART + 1, 1))
 
 
 def test_frames_before_a_bad_one_are_delivered():

@@ -18,6 +18,7 @@ from weft.calls.threads import Threads, blocking, in_threads
 from weft.calls.workers import Job, Workers
 from weft.contracts.description import Mismatch
 from weft.errors import WrongArgument, WrongResult
+from weft.wire.frames import FrameError
 
 
 class Dispatcher:
@@ -127,6 +128,8 @@ class _Entire:
 
     def failed(self, reply: Reply, error: BaseException) -> None:
         """The call ends with an error."""
+        if isinstance(error, FrameError):
+            error = WrongResult(f"{self.name} returned what cannot be sent: {error}")
         names = {each.__name__ for each in type(error).__mro__}
         declared = next((name for name in self.method.raises_names if name in names), None)
         reply.error(error if declared is None else DeclaredError.of(error, declared))

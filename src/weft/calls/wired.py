@@ -13,7 +13,15 @@ from weft.calls.expiry import NEVER, Expiry
 from weft.calls.faults import Faults
 from weft.calls.hands import Hand, WiredCall, WiredReply
 from weft.calls.once import Once
-from weft.errors import DeadlineExceeded, InstanceLost, Overloaded, ProtocolError, Unavailable, WeftError
+from weft.errors import (
+    DeadlineExceeded,
+    InstanceLost,
+    Overloaded,
+    ProtocolError,
+    Unavailable,
+    WeftError,
+    WrongArgument,
+)
 from weft.wire import frames
 from weft.wire.codec import decode
 from weft.wire.connection import Connection
@@ -107,7 +115,10 @@ class WiredChannel:
             call_id = frames.next_id(call_id)
         self._next_id = frames.next_id(call_id)
         call = WiredCall(self, call_id, receiver)
-        self.connection.send(frames.CALL, call_id, (method, args, streaming, timeout, trace))
+        try:
+            self.connection.send(frames.CALL, call_id, (method, args, streaming, timeout, trace))
+        except frames.FrameError as error:
+            raise WrongArgument(f"{method}: its arguments cannot be sent: {error}") from None
         self._calls[call_id] = call
         if timeout is not None:
             call.limit = method, timeout
@@ -138,7 +149,7 @@ class WiredChannel:
         calls = dict(self._calls)
         self._calls.clear()
         for call_id, call in calls.items():
-            self.connection.send(frames.CANCEL, call_id, None)
+            self._send_cancel(call_id)
             self._guard(call.party.on_error, error)
         self._settle()
 
@@ -191,8 +202,12 @@ class WiredChannel:
     def forget(self, call_id: int) -> None:
         """The caller cancels: no callback comes any more."""
         if self._calls.pop(call_id, None) is not None:
-            self.connection.send(frames.CANCEL, call_id, None)
+            self._send_cancel(call_id)
             self._settle()
+
+    def _send_cancel(self, call_id: int) -> None:
+        self.connection.drop(call_id)
+        self.connection.send(frames.CANCEL, call_id, None)
 
     def expire(self, call: WiredCall) -> None:
         """The call was not answered in time: the caller gets its error, and the other side is told to stop."""
@@ -259,6 +274,7 @@ class WiredChannel:
             self._settle()
 
     def _take_cancel(self, call_id: int, _value: Any, _size: int) -> None:
+        self.connection.drop(call_id)
         reply = self._serving.pop(call_id, None)
         if reply is not None and reply.party is not None:
             self._guard(reply.party.on_cancel)

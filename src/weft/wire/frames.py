@@ -19,10 +19,12 @@ END       nil: no more items from the caller                  of the call
 CREDIT    int: bytes of items that were consumed              of the call
 PING      any; answered by a PONG with the same               0
 PONG      see PING                                            0
+PART      bytes of a payload that the next frames complete    of the call
 ========  ==================================================  =========================
 
 Call ids of the side that made the socket pair are odd, the other side's even, so both may call at once. Frames of a
-call that has ended are ignored: they were under way when it did.
+call that has ended are ignored: they were under way when it did. A payload that is too large for a frame comes in
+PART frames before the frame of its own, which has its end: see ``wire.pieces``.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ from typing import Callable, Union
 
 VERSION = 1
 
-HELLO, CALL, RESULT, ERROR, CANCEL, ITEM, END, CREDIT, PING, PONG = range(10)
+HELLO, CALL, RESULT, ERROR, CANCEL, ITEM, END, CREDIT, PING, PONG, PART = range(11)
 
 HEADER = Struct(">IBI")
 MAX_PAYLOAD = 1024 * 1024 + 64 * 1024
-"""Bytes. What is larger travels as items."""
+"""Bytes of one frame's. A larger one is sent in pieces (wire.pieces)."""
 LAST_ID = 0xFFFFFFFF
 
 _VIEWED = 4 * 1024
@@ -106,9 +108,9 @@ class FrameReader:
         needed = 9
         while end - position >= 9:
             length, kind, call_id = unpack(memory, position)
-            if length > MAX_PAYLOAD or kind > PONG:
+            if length > MAX_PAYLOAD or kind > PART:
                 raise FrameError(
-                    f"a frame of kind {kind} with {length} bytes (at most kind {PONG}, {MAX_PAYLOAD} bytes)"
+                    f"a frame of kind {kind} with {length} bytes (at most kind {PART}, {MAX_PAYLOAD} bytes)"
                 )
             stop = position + 9 + length
             if stop > end:

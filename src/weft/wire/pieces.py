@@ -1,0 +1,114 @@
+"""Payloads that are too large for one frame: sent as PART frames before their own, and put together again. No I/O here.
+
+The pieces of one payload come in order, those of different calls between each other. A payload that is given up
+midway ends with an empty PART. At most ``AT_ONCE`` payloads of one side are under way at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Deque, Dict, List, Optional, Tuple
+
+from weft.wire.frames import FrameError, Payload
+
+PIECE = 256 * 1024
+"""Bytes of a PART at most."""
+MAX_VALUE = 128 * 1024 * 1024
+"""Bytes of one payload at most, in however many pieces."""
+AT_ONCE = 2
+
+Piece = Tuple[Optional[int], int, memoryview]
+"""The frame's kind (None: a PART), its call id, and its payload."""
+
+
+class Cutting:
+    """What waits to be sent in pieces, and whatever else of those calls has to wait behind it."""
+
+    def __init__(self) -> None:
+        self._calls: Dict[int, Deque[Tuple[int, Deque[memoryview]]]] = {}
+        self._begun: List[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def waits(self, call_id: int) -> bool:
+        """Whether something of that call has to be sent before anything new of it."""
+        return call_id in self._calls
+
+    def add(self, kind: int, call_id: int, *parts: bytes) -> None:
+        """Queue one payload, given in parts. Raises FrameError when it is too large however it is sent."""
+        size = sum(map(len, parts))
+        if size > MAX_VALUE:
+            raise FrameError(f"a value of {size} bytes is over the limit of {MAX_VALUE}: stream it")
+        views = [memoryview(part) for part in parts]
+        pieces = deque(view[at : at + PIECE] for view in views for at in range(0, len(view), PIECE))
+        self._calls.setdefault(call_id, deque()).append((kind, pieces or deque([memoryview(b"")])))
+
+    def next(self) -> Piece:
+        """The next piece to send; the calls take turns."""
+        call_id = self._turn()
+        messages = self._calls[call_id]
+        kind, pieces = messages[0]
+        piece = pieces.popleft()
+        if pieces:
+            return None, call_id, piece
+        messages.popleft()
+        self._begun.remove(call_id)
+        if not messages:
+            del self._calls[call_id]
+        return kind, call_id, piece
+
+    def _turn(self) -> int:
+        if len(self._begun) < AT_ONCE:
+            fresh = next((call_id for call_id in self._calls if call_id not in self._begun), None)
+            if fresh is not None:
+                self._begun.append(fresh)
+                return fresh
+        call_id = self._begun.pop(0)
+        self._begun.append(call_id)
+        return call_id
+
+    def drop(self, call_id: int) -> bool:
+        """Give up all that waits of a call. True: part of it has been sent, and an empty PART must follow."""
+        self._calls.pop(call_id, None)
+        begun = call_id in self._begun
+        if begun:
+            self._begun.remove(call_id)
+        return begun
+
+
+class Joining:
+    """Pieces that came and wait for the rest of their payload."""
+
+    def __init__(self) -> None:
+        self._calls: Dict[int, List[bytes]] = {}
+        self._sizes: Dict[int, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def add(self, call_id: int, piece: Payload) -> None:
+        """A PART came. Raises FrameError when there is too much of it."""
+        if not piece:
+            self._forget(call_id)
+            return
+        size = self._sizes.get(call_id, 0) + len(piece)
+        if size > MAX_VALUE or (call_id not in self._calls and len(self._calls) >= AT_ONCE):
+            raise FrameError(f"{size} bytes in pieces, with {len(self._calls)} others under way")
+        self._calls.setdefault(call_id, []).append(bytes(piece))
+        self._sizes[call_id] = size
+
+    def whole(self, call_id: int, last: Payload) -> Payload:
+        """The payload whose own frame came, with ``last`` as its end."""
+        pieces = self._calls.get(call_id)
+        if pieces is None:
+            return last
+        size = self._sizes[call_id] + len(last)
+        self._forget(call_id)
+        if size > MAX_VALUE:
+            raise FrameError(f"a value of {size} bytes is over the limit of {MAX_VALUE}")
+        return b"".join((*pieces, last))
+
+    def _forget(self, call_id: int) -> None:
+        self._calls.pop(call_id, None)
+        self._sizes.pop(call_id, None)
