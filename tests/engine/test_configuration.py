@@ -90,7 +90,11 @@ def test_all_problems_are_told_at_once_with_their_paths_and_no_value(check):
 
 @pytest.mark.parametrize(
     ("config", "words"),
-    [({"size": object()}, "cannot be handed"), ({"size": 2**64}, "cannot be handed"), ({"size": "x" * 2**20}, "at most")],
+    [
+        ({"size": object()}, "cannot be handed"),
+        ({"size": 2**64}, "cannot be handed"),
+        ({"size": "x" * 2**20}, "at most"),
+    ],
 )
 def test_what_no_plugin_can_be_handed(check, config, words):
     for schema in (SCHEMA, None):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from weft.engine.core import MOST_DRAINING
+from weft.engine.drains import MOST_DRAINING
 from weft.errors import Conflict, DrainEnded, NotInThisVersion, StartFailed, Unavailable, UnknownPlugin
 
 

@@ -144,7 +144,7 @@ def test_two_plugins_of_a_folder_with_one_name(run, engine, write, tmp_path):
             assert caught.value.loaded == ("shop",)
             ((path, error),) = caught.value.errors.items()
             assert path == str(tmp_path / "plugins" / "b.py")
-            assert str(error) == "b.py and a.py are both named shop: rename one"
+            assert str(error) == f"{path} and {path[:-4]}a.py are both named shop: rename one"
 
     run(main())
 

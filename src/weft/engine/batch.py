@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ class Job:
     name: str | None = None
     given: Given = Given()
     replaces: frozenset[str] = frozenset()
+    installed: EntryPoint | None = None
+    """What to read it from where it is installed in this interpreter; ``source`` is the folder then."""
+
+    @property
+    def what(self) -> str:
+        """What was to be loaded: a path, or an entry point's value."""
+        return self.installed.value if self.installed is not None else str(self.source)
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,8 @@ class Batch:
         """One that could be read. One with a name that another has fails."""
         name = copied.manifest.name
         if name in self.copies:
-            other = self.copies[name].source.name
-            self.fail(job, Conflict(f"{job.source.name} and {other} are both named {name}: rename one"), name)
+            other = self.jobs[name].what
+            self.fail(job, Conflict(f"{job.what} and {other} are both named {name}: rename one", plugin=name), name)
         elif not self.is_new(name) and name not in job.replaces:
             remedy = f"engine.upgrade({name!r}, …) replaces it, name=… gives this one another name"
             self.fail(job, Conflict(f"there is a plugin {name} already: {remedy}", plugin=name), name)
@@ -81,7 +89,8 @@ class Batch:
 
     def fail(self, job: Job, error: WeftError, name: str = "") -> None:
         """One that cannot be started."""
-        self._outcomes[job] = Outcome(job, name, error)
+        known = job.name or (job.installed.name if job.installed else "")
+        self._outcomes[job] = Outcome(job, name or known, error)
 
     def done(self, name: str, result: Plugin | WeftError) -> None:
         """What came of one."""
@@ -138,7 +147,7 @@ def plugins_of(outcomes: Sequence[Outcome]) -> tuple[Plugin, ...]:
     for each in outcomes:
         if isinstance(each.result, WeftError):
             own = each.name and each.name not in names | errors.keys()
-            errors[each.name if own else str(each.job.source)] = each.result
+            errors[each.name if own else each.job.what] = each.result
     if errors:
         raise LoadFailed(errors, sorted(names))
     return tuple(loaded)

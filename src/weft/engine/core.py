@@ -19,29 +19,24 @@ from weft.engine.changes import Changes
 from weft.engine.configuration import check_config, checked_env, effective
 from weft.engine.contracts import Contracts
 from weft.engine.crew import Crew
+from weft.engine.drains import Drains
 from weft.engine.events import Events
 from weft.engine.files import Files
 from weft.engine.peers import Peers
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.engine.requirements import check_host
+from weft.engine.runtimes import Runtimes
 from weft.engine.using import Using
-from weft.errors import Conflict, NotInThisVersion, Unavailable, UnknownPlugin, WeftError
+from weft.errors import Conflict, Unavailable, UnknownPlugin, WeftError
 from weft.manifest import Manifest, Order
 from weft.packages.environments import Environments
 from weft.packages.programs import quiet
-from weft.runtimes.inline.runtime import InlineRuntime
-from weft.runtimes.launch import Facts, Launch, Runtime
-from weft.runtimes.process.runtime import ProcessRuntime
+from weft.runtimes.launch import Facts, Launch
 from weft.types import Event, OutputLine, Progress
-
-MOST_DRAINING = 8
-"""Releases of one plugin that drain at the same time; past it the oldest is ended first."""
 
 MOST_FAILURES = 64
 """Failures that nobody waited for, kept until the engine ends; the latest."""
-WITH_ENVIRONMENT = frozenset({"process"})
-"""Runtimes whose plugins have an interpreter and packages of their own."""
 DOWN = frozenset({"stopping", "stopped", "failed"})
 """States in which nothing may rely on a plugin."""
 
@@ -79,9 +74,9 @@ class Core:
         self._changes = Changes()
         self.files = Files(self.state / "loaded")
         self._closing = False
-        self._drains: set[asyncio.Task[None]] = set()
+        self._drains = Drains(self.emit, self.failed, self.tidy)
         self._failures: deque[BaseException] = deque(maxlen=MOST_FAILURES)
-        self._runtimes: Mapping[str, Runtime] = {"process": ProcessRuntime(), "inline": InlineRuntime()}
+        self._runtimes = Runtimes(self.environments)
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""
@@ -96,7 +91,7 @@ class Core:
         self._closing = True
         await self._changes.rest()
         ends = await self._stop_all()
-        await asyncio.gather(*self._drains, return_exceptions=True)
+        await self._drains.all_over()
         await self.files.close()
         if self._temporary is not None:
             await asyncio.to_thread(self._temporary.cleanup)
@@ -150,17 +145,14 @@ class Core:
         Raises EnvironmentFailed, NotInThisVersion, and UsageError for its configuration, or when it requires another
         engine.
         """
-        self._runtime(manifest)
+        self._runtimes.of(manifest)
         check_host(manifest)
         await check_config(manifest, effective(manifest, config or {}), self.environments, progress)
-        environment = None
-        if manifest.runtime in WITH_ENVIRONMENT:
-            environment = await self.environments.prepare(manifest.requires, plugin=manifest.name, progress=progress)
         return Release(
             manifest=replace(manifest, order=order or manifest.order),
             folder=folder,
             digest=digest,
-            environment=environment,
+            environment=await self._runtimes.environment(manifest, progress),
             data_dir=self.state / "data" / manifest.name,
             number=number,
             config=config or {},
@@ -182,11 +174,6 @@ class Core:
             )
         except WeftError as error:
             self.emit("", "files_left", str(error))
-
-    def _runtime(self, manifest: Manifest) -> Runtime:
-        if manifest.runtime not in self._runtimes:
-            raise NotInThisVersion(f"plugin {manifest.name}: runtime {manifest.runtime}: not in this version")
-        return self._runtimes[manifest.runtime]
 
     async def run(
         self,
@@ -220,7 +207,7 @@ class Core:
             self._plugins[name] = plugin
             old = plugin.replace(crew)
             if old is not None:
-                self._retire(plugin, old)
+                self._drains.begin(plugin, old)
             self.emit(name, "running", f"{release.label} ({release.manifest.version}) answers")
             return plugin
 
@@ -241,7 +228,7 @@ class Core:
         name = release.manifest.name
         return Crew(
             release,
-            self._runtime(release.manifest),
+            self._runtimes.of(release.manifest),
             lambda line: self._output(name, line),
             changed=plugin.crew_changed,
             report=self._reporter(name),
@@ -275,27 +262,6 @@ class Core:
     def _reporter(self, name: str) -> Callable[[str, str], None]:
         return lambda kind, message: self.emit(name, kind, message)
 
-    def _retire(self, plugin: Plugin, crew: Crew) -> asyncio.Task[None]:
-        plugin.begin_drain(crew, MOST_DRAINING)
-        task = asyncio.create_task(self._drain(plugin, crew))
-        self._drains.add(task)
-        task.add_done_callback(lambda done: self._end_drain(done, plugin.name))
-        return task
-
-    async def _drain(self, plugin: Plugin, crew: Crew) -> None:
-        self.emit(plugin.name, "draining", f"{crew.release.label} finishes what it began")
-        try:
-            await crew.retire()
-        finally:
-            plugin.end_drain(crew)
-        self.emit(plugin.name, "drained", f"{crew.release.label} has ended")
-        await self.tidy()
-
-    def _end_drain(self, task: asyncio.Task[None], name: str) -> None:
-        self._drains.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed(name, "drain_failed", error)
-
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def stop(self, name: str) -> None:
@@ -307,7 +273,7 @@ class Core:
             crew = plugin.withdraw()
             try:
                 if crew is not None:
-                    await asyncio.shield(self._retire(plugin, crew))
+                    await asyncio.shield(self._drains.begin(plugin, crew))
             finally:  # whoever stops waiting does not stop the drain
                 plugin.enter("stopped")
             self.emit(name, "stopped", f"{name} is stopped")

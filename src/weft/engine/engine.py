@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from weft.engine.batch import Given
 from weft.engine.bound import Elsewhere
 from weft.engine.core import Core
-from weft.engine.intake import Intake
+from weft.engine.intake import Intake, by_name
 from weft.engine.plugin import Plugin
 from weft.manifest import Order
+from weft.manifest.installed import GROUP
 from weft.packages.programs import quiet
 from weft.types import OutputLine, Progress
 
@@ -91,6 +92,22 @@ class Engine(Core):
             _path(source), name=name, config=config, env=env, order=order, watch=watch, progress=progress
         )  # fmt: skip
         return await self._intake.carry(load)
+
+    async def load_installed(
+        self,
+        group: str = GROUP,
+        *,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        order: Mapping[str, Order] | None = None,
+        progress: Progress = quiet,
+    ) -> tuple[Plugin, ...]:
+        """Load every plugin that is installed in this interpreter: the entry points of ``group``, run inline.
+
+        ``config`` and ``order`` go by the plugins' names. Nothing is installed for them. Raises as ``load`` does of a
+        folder.
+        """
+        given = by_name(f"the plugins of {group}", config=config, order=order)
+        return await self._intake.carry(self._intake.load_installed(group, given, progress))
 
     async def upgrade(
         self,

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from secrets import token_hex
 from typing import ParamSpec, TypeVar
 
 from weft.errors import PackageError, StorageFailed
 from weft.manifest import Manifest, find_plugins
+from weft.manifest.installed import installed_folder, read_installed
 from weft.packages.contents import ContentStore
 from weft.packages.exclusive import exclusive_if_free
 from weft.packages.sources import open_source, stored_manifest
@@ -66,6 +68,10 @@ class Files:
         finally:
             self._pins[copied.digest] -= 1
 
+    async def installed(self, point: EntryPoint, name: str | None) -> Copied:
+        """A plugin that is installed in this interpreter: it runs where it is. Raises ManifestError."""
+        return await asyncio.to_thread(_installed, point, name)
+
     async def collect(self, in_use: Callable[[], Collection[str]]) -> None:
         """Remove what is neither in ``in_use()`` nor being loaded. Raises StorageFailed."""
         async with self._one:
@@ -111,6 +117,12 @@ class Files:
     def _remove(contents: ContentStore, needed: set[str]) -> None:
         for digest in contents.digests() - needed:
             contents.remove(digest)
+
+
+def _installed(point: EntryPoint, name: str | None) -> Copied:
+    manifest = read_installed(point, name=name)
+    folder = installed_folder(point)
+    return Copied(folder, manifest, folder, f"installed:{point.value}=={manifest.version}")
 
 
 def _find(source: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from weft.engine.plugin import Plugin
 from weft.engine.watching import Watch
 from weft.errors import ManifestError, Unavailable, UsageError, WeftError
 from weft.manifest import Order
+from weft.manifest.installed import find_installed, installed_folder
 from weft.types import Progress
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class Intake:
         alone = found == [source]
         if name is not None and not alone:
             raise UsageError(f"{source} is a folder of plugins, and name=… is for one: load {name!r} by its own path")
-        given = {} if alone else _by_name(source, config or {}, env or {}, order or {})
+        given = {} if alone else by_name(f"{source} is a folder of plugins", config=config, env=env, order=order)
         jobs = [Job(source, name, _given(config, env, order))] if alone else [Job(path) for path in found]
         watched = Watch(
             self._engine,
@@ -66,6 +67,12 @@ class Intake:
         if watch:
             self._follow(watched, source)
         return plugins if alone else plugins_of(outcomes)
+
+    async def load_installed(self, group: str, given: Mapping[str, Given], progress: Progress) -> tuple[Plugin, ...]:
+        """See Engine.load_installed."""
+        points = await asyncio.to_thread(find_installed, group)
+        jobs = [Job(installed_folder(point), installed=point) for point in points]
+        return plugins_of(await self._loader.load(jobs, given=given, progress=progress, strict=True))
 
     async def upgrade(self, name: str, source: Path, given: Given, progress: Progress) -> Plugin:
         """See Engine.upgrade."""
@@ -135,14 +142,14 @@ def _given(config: Any, env: Any, order: Any) -> Given:
     return Given(config or {}, env or {}, order)
 
 
-def _by_name(source: Path, config: Any, env: Any, order: Any) -> dict[str, Given]:
-    """What the plugins of a folder are given, by their names."""
-    tables = {"config": config, "env": env, "order": order}
-    for key, table in tables.items():
+def by_name(what: str, **tables: Any) -> dict[str, Given]:
+    """What several plugins are given, by their names. Raises UsageError for what has another shape."""
+    named = {key: table for key, table in tables.items() if table is not None}
+    for key, table in named.items():
         if not isinstance(table, Mapping):
-            raise UsageError(f"{key}: {source} is a folder of plugins: give {key} by name, as in {{'shop': …}}")
-    names = {name for table in tables.values() for name in table}
+            raise UsageError(f"{key}: {what}: give {key} by name, as in {{'shop': …}}")
+    names = {name for table in named.values() for name in table}
     try:
-        return {name: _given(config.get(name), env.get(name), order.get(name)) for name in names}
+        return {name: _given(*(named.get(key, {}).get(name) for key in ("config", "env", "order"))) for name in names}
     except UsageError as error:
-        raise UsageError(f"{error} ({source} is a folder of plugins: what is given goes by their names)") from None
+        raise UsageError(f"{error} ({what}: what is given goes by their names)") from None

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from weft.engine.batch import Batch, Given, Job, Outcome
 from weft.engine.core import Core
-from weft.engine.files import Files
+from weft.engine.files import Copied, Files
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.errors import StorageFailed, WeftError
@@ -54,12 +54,17 @@ class Loader:
             async with AsyncExitStack() as stack:
                 for job in jobs:
                     try:
-                        batch.add(job, await stack.enter_async_context(self._files.copied(job.source, job.name)))
+                        batch.add(job, await self._read(job, stack))
                     except WeftError as error:
                         batch.fail(job, error)
                 yield
         finally:
             await self._engine.tidy()
+
+    async def _read(self, job: Job, stack: AsyncExitStack) -> Copied:
+        if job.installed is not None:
+            return await self._files.installed(job.installed, job.name)
+        return await stack.enter_async_context(self._files.copied(job.source, job.name))
 
     async def _start_all(self, batch: Batch, progress: Progress) -> None:
         tasks: dict[str, asyncio.Task[None]] = {}
@@ -115,6 +120,6 @@ class Loader:
     def _report(self, outcomes: Sequence[Outcome], batch: Batch) -> None:
         for each in outcomes:
             if isinstance(each.result, WeftError):
-                name = each.name or each.job.name or each.job.source.name
+                name = each.name or each.job.source.name
                 kind = "upgrade_failed" if name in each.job.replaces and not batch.is_new(name) else "load_failed"
-                self._engine.emit(name, kind, str(each.result), source=str(each.job.source))
+                self._engine.emit(name, kind, str(each.result), source=each.job.what)
