@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import PathDistribution
 
 import pytest
+from uv import find_uv_bin
 
 from weft.errors import ManifestError
 from weft.manifest.installed import GROUP, find_installed, installed_folder, read_installed
@@ -117,7 +118,7 @@ def test_every_problem_is_told_at_once_with_the_metadatas_path(site):
     assert {problem.path for problem in problems.values()} == {str(where / "one-1.dist-info" / "METADATA")}
 
 
-def test_a_wheel_that_pip_installs_is_found_by_another_interpreter(tmp_path):
+def test_a_wheel_that_was_built_and_installed_is_found_by_another_interpreter(tmp_path):
     """Built and installed by the tools that people use, looked at in a process of its own."""
     project = tmp_path / "project"
     project.mkdir()
@@ -128,12 +129,10 @@ def test_a_wheel_that_pip_installs_is_found_by_another_interpreter(tmp_path):
         "[project.entry-points.'weft.plugins']\ntiny = 'acme_tiny:app'\n"
         "[tool.hatch.build.targets.wheel]\nonly-include = ['acme_tiny.py']\n"
     )
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
+    options = ["--quiet", "--no-build-isolation", "--no-deps", "--no-index", "--offline", "--no-cache"]
     target = tmp_path / "target"
-    done = subprocess.run(
-        [*pip, "--disable-pip-version-check", "--target", str(target), str(project)], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    command = [find_uv_bin(), "pip", "install", *options, "--python", sys.executable, "--target", target, project]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [each.name for each in PathDistribution(target / "acme_tiny-3.0.dist-info").entry_points] == ["tiny"]
     code = (
