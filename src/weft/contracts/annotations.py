@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import pathlib
 import sys
 import types
@@ -18,7 +19,7 @@ from weft.contracts.mismatch import Mismatch
 from weft.contracts.plain import widen
 from weft.contracts.records import MISSING, Field, Record
 from weft.contracts.scalars import PATH, SCALARS
-from weft.contracts.shape import NONE, Anything, Shape
+from weft.contracts.shape import ANY, NONE, Anything, Shape
 from weft.contracts.unsupported import Unresolved, Unsupported
 
 PLAIN_TYPES = (NONE, bool, int, float, str, bytes)
@@ -27,7 +28,7 @@ PLAIN_TYPES = (NONE, bool, int, float, str, bytes)
 class Annotations:
     """Reads annotations of one contract or provider. A class met twice has one shape, so that it may contain itself.
 
-    ``names``: what strings may refer to besides their module's own names.
+    ``names``: what strings may refer to besides the names of their module, as those where a class is local.
     """
 
     def __init__(self, names: Optional[Dict[str, Any]] = None) -> None:
@@ -39,13 +40,21 @@ class Annotations:
 
         Raises Unresolved.
         """
-        module = sys.modules.get(getattr(owner, "__module__", None) or "")
-        namespace = getattr(owner, "__globals__", None) or getattr(module, "__dict__", {})
         holder = types.SimpleNamespace(__annotations__={name: annotation})
         try:
-            return typing.get_type_hints(holder, dict(namespace), self.names)[name]
+            return typing.get_type_hints(holder, self._namespace(owner))[name]
         except Exception as error:  # names, syntax, and operators that this Python's types do not have
             raise Unresolved(annotation, error) from error
+
+    def _namespace(self, owner: Any) -> Dict[str, Any]:
+        """The names of the owner's module; of ``names``, what is local counts where the owner is local too."""
+        owner = inspect.unwrap(owner)
+        module = sys.modules.get(getattr(owner, "__module__", None) or "")
+        known: Dict[str, Any] = getattr(owner, "__globals__", None) or getattr(module, "__dict__", {})
+        if not self.names:
+            return known
+        is_local = "<locals>" in getattr(owner, "__qualname__", "")
+        return {**known, **self.names} if is_local else {**self.names, **known}
 
     def shape(self, annotation: Any) -> Shape:
         """The shape of a resolved annotation. Raises Unsupported."""
@@ -140,7 +149,7 @@ def _sequence(reader: Annotations, annotation: Any) -> Shape:
 def _tuple(reader: Annotations, annotation: Any) -> Shape:
     args = typing.get_args(annotation)
     if not args and annotation in (tuple, typing.Tuple):
-        return Sequence(Anything(), tuple)
+        return Sequence(ANY, tuple)
     if len(args) == 2 and args[1] is Ellipsis:
         return Sequence(reader.shape(args[0]), tuple)
     return Fixed(tuple(map(reader.shape, () if args == ((),) else args)))
@@ -168,7 +177,7 @@ def _union(reader: Annotations, annotation: Any) -> Shape:
     for member in map(reader.shape, typing.get_args(annotation)):
         members += [shape for shape in getattr(member, "members", (member,)) if shape not in members]
     if any(isinstance(member, Anything) for member in members):
-        return Anything()
+        return ANY
     return members[0] if len(members) == 1 else Union(tuple(members))
 
 
@@ -235,7 +244,7 @@ STREAMS = {
 """Annotations that are streams, and whether they are asynchronous."""
 
 _MAKERS: Dict[Any, Callable[..., Shape]] = {
-    **dict.fromkeys((Any, object), lambda *_: Anything()),
+    **dict.fromkeys((Any, object), lambda *_: ANY),
     **dict.fromkeys((list, abc.Sequence, abc.MutableSequence, abc.Collection), _sequence),
     **dict.fromkeys((dict, abc.Mapping, abc.MutableMapping), _mapping),
     **dict.fromkeys((set, abc.Set, abc.MutableSet), _set(set)),

@@ -69,6 +69,7 @@ class CallbackShape(Shape):
         self.packs_arguments = self._convert.packs
         self.pack_arguments = self._convert.pack
         self.unpack_arguments = self._convert.unpack
+        self.packs_result = result.packs
         self.pack_result = result.packed
         self.unpack_result = result.unpack
 

@@ -116,15 +116,18 @@ class Choice(Shape):
     def __init__(self, members: List[Tuple[Any, Any]], title: str = "", cls: Optional[type] = None) -> None:
         self.values = [plain for plain, _ in members]
         self.title = title
-        self.packs = cls is not None
+        self.packs = bool(title)
+        self.cls = cls
         self.kinds = frozenset(map(type, self.values))
         self._members = {(type(plain), plain): member for plain, member in members}
         self._plain = {(type(member), member): plain for plain, member in members}
 
     def _pack(self, value: Any) -> Any:
-        if not self.takes(value):
+        """Where there is no class, a member of any enum is its value."""
+        found = value if self.cls is not None else getattr(value, "value", value)
+        if not self.takes(found):
             raise self.wrong(value)
-        return self._plain[type(value), value]
+        return self._plain[type(found), found]
 
     def unpack(self, plain: Any) -> Any:
         try:

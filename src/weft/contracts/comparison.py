@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, List, Optional, Tuple
 
 from weft.contracts.description import Contract, Method, Parameter
@@ -55,8 +56,6 @@ class _Differences:
         self.reasons: List[str] = []
 
     def adopted(self) -> Method:
-        from dataclasses import replace
-
         theirs = {parameter.name: (index, parameter) for index, parameter in enumerate(self._provider.parameters)}
         parameters = tuple(
             self._parameter(index, parameter, theirs) for index, parameter in enumerate(self._host.parameters)
@@ -68,8 +67,6 @@ class _Differences:
         return replace(self._host, parameters=parameters, result=self._result())
 
     def _parameter(self, index: int, host: Parameter, theirs: Dict[str, Tuple[int, Parameter]]) -> Parameter:
-        from dataclasses import replace
-
         place, found = theirs.pop(host.name, (-1, None))
         if found is None:
             self.reasons.append(f"{host.name} is missing")
@@ -93,17 +90,18 @@ class _Differences:
         return {method.stream_in: "a stream", **dict.fromkeys(method.callbacks, "a callback")}
 
     def _check_order(self) -> None:
-        """Positional parameters must come in one order: a caller may give them so."""
-        named = {parameter.name for parameter in self._host.parameters if not parameter.keyword_only}
-        ours = [p.name for p in self._host.parameters if p.name in named]
-        theirs = [p.name for p in self._provider.parameters if p.name in named]
-        if ours != theirs and sorted(ours) == sorted(theirs):
-            self.reasons.append(f"the order is {', '.join(ours)}")
+        """Positional parameters come first, in the contract's order: a caller may give them so."""
+        ours = [p.name for p in self._host.parameters if not p.keyword_only]
+        theirs = [p.name for p in self._provider.parameters if not p.keyword_only]
+        if ours != theirs[: len(ours)] and set(ours) <= set(theirs):
+            self.reasons.append(f"the order is {', '.join(ours)}, not {', '.join(theirs)}")
 
     def _result(self) -> Shape:
         host, found = self._host, self._provider
         if host.streams != found.streams and not (host.streams and isinstance(found.result, Anything)):
-            self.reasons.append("the result is a stream" if host.streams else "the result is no stream")
+            kinds = ("a stream", "one value")
+            ours, theirs = kinds if host.streams else kinds[::-1]
+            self.reasons.append(f"the result is {ours}, not {theirs}")
             return host.result
         shape = _adopt(host.result, found.result, inward=False)
         if shape is None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, TypeVar, Union, overload
 
-from weft.contracts.description import Contract, HookOptions
+from weft.contracts.description import MODES, ON_ERROR, Contract, HookOptions
 from weft.contracts.names import snake_case
 from weft.errors import ContractError, UsageError
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
-MODES = ("collect", "first", "pipeline", "notify")
-ON_ERROR = ("fail", "continue")
 
 
 @overload
@@ -33,7 +31,8 @@ def contract(cls: Optional[C] = None, *, name: Optional[str] = None, version: in
 
     Raises ContractError with everything of the class that cannot cross.
     """
-    names = dict(sys._getframe(1).f_locals)  # noqa: SLF001 - what strings in annotations may refer to
+    frame = sys._getframe(1)  # noqa: SLF001 - strings in annotations may refer to what is local here
+    names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
     def declare(cls: C) -> C:
         cls.__weft_contract__ = _read(cls, name, version, names)  # type: ignore[attr-defined]
@@ -42,13 +41,25 @@ def contract(cls: Optional[C] = None, *, name: Optional[str] = None, version: in
     return declare if cls is None else declare(cls)
 
 
+@overload
+def hook(mode: F) -> F: ...
+
+
+@overload
 def hook(
     mode: str = "collect", *, on_error: str = "fail", deadline: Optional[float] = None, wrapper: bool = False
-) -> Callable[[F], F]:
+) -> Callable[[F], F]: ...
+
+
+def hook(
+    mode: Any = "collect", *, on_error: str = "fail", deadline: Optional[float] = None, wrapper: bool = False
+) -> Any:
     """Declare how a contract's method calls several providers, see the modes in SURFACE; ``deadline`` in seconds each.
 
     ``wrapper=True`` is for an implementation: a generator that runs around the others.
     """
+    if callable(mode):
+        return hook()(mode)
     if mode not in MODES:
         raise ContractError(f"hook: there is no mode {mode!r}: use one of {', '.join(MODES)}")
     if on_error not in ON_ERROR:

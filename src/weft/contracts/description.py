@@ -6,16 +6,17 @@ Imported inside plugins: standard library only, Python 3.9 and later.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from weft.contracts.arguments import Arguments, CallbackShape
-from weft.contracts.mismatch import Mismatch
+from weft.contracts.mismatch import Mismatch, show
 from weft.contracts.plain import plainly
-from weft.contracts.shape import Definitions, Schema, Shape
+from weft.contracts.shape import UNSAID, Definitions, Schema, Shape
 
 __all__ = ["CallbackShape", "Constant", "Contract", "HookOptions", "Method", "Mismatch", "Parameter"]
 
-REQUIRED: Any = object()
+MODES = ("collect", "first", "pipeline", "notify")
+ON_ERROR = ("fail", "continue")
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,19 @@ class HookOptions:
         return {"mode": self.mode, "on_error": self.on_error, "deadline": self.deadline}
 
 
+def _converter() -> Any:
+    return field(init=False, repr=False, compare=False)
+
+
 @dataclass(frozen=True)
 class Method:
     """One method of a contract.
 
     ``result`` is the result's shape, or one item's where it ``streams``. ``stream_in`` and ``callbacks`` are indexes
     of parameters, which the converters leave as they are. ``asynchronous`` says how this side declared it.
-    ``packs_arguments``, ``packs_result`` and ``packs_item`` are False where packing changes nothing and may be skipped.
+    The converters take the full list of positional values, or one value; they raise Mismatch, and give the very object
+    that they were given where nothing changes. ``packs_arguments``, ``packs_result`` and ``packs_item`` are False where
+    packing never changes anything: it may be skipped.
     """
 
     name: str
@@ -62,53 +69,34 @@ class Method:
     raises: Tuple[type, ...] = ()
     raises_names: Tuple[str, ...] = ()
     optional: bool = False
-    _arguments: Arguments = field(init=False, repr=False, compare=False)
+    packs_arguments: bool = _converter()
+    pack_arguments: Callable[[Sequence[Any]], Sequence[Any]] = _converter()
+    unpack_arguments: Callable[[Sequence[Any]], Sequence[Any]] = _converter()
+    packs_result: bool = _converter()
+    pack_result: Callable[[Any], Any] = _converter()
+    unpack_result: Callable[[Any], Any] = _converter()
+    packs_item: bool = _converter()
+    pack_item: Callable[[Any], Any] = _converter()
+    unpack_item: Callable[[Any], Any] = _converter()
 
     def __post_init__(self) -> None:
         apart = {self.stream_in, *self.callbacks}
         shapes = [None if index in apart else p.shape for index, p in enumerate(self.parameters)]
-        object.__setattr__(self, "_arguments", Arguments([p.name for p in self.parameters], shapes))
-
-    @property
-    def packs_arguments(self) -> bool:
-        return self._arguments.packs
-
-    @property
-    def packs_result(self) -> bool:
-        return self.result.packs
-
-    @property
-    def packs_item(self) -> bool:
-        return self._item.packs
-
-    def pack_arguments(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The full list of positional values, plain; the same object where nothing changes. Raises Mismatch."""
-        return self._arguments.pack(values)
-
-    def unpack_arguments(self, plain: Sequence[Any]) -> Sequence[Any]:
-        """Plain values, checked and typed; the same object where they are right as they are. Raises Mismatch."""
-        return self._arguments.unpack(plain)
-
-    def pack_result(self, value: Any) -> Any:
-        """A result, or an item where it streams. Raises Mismatch."""
-        return self.result.packed(value)
-
-    def unpack_result(self, plain: Any) -> Any:
-        """A plain result, or item, checked and typed. Raises Mismatch."""
-        return self.result.unpack(plain)
-
-    def pack_item(self, value: Any) -> Any:
-        """An item of the stream that goes in. Raises Mismatch."""
-        return self._item.packed(value)
-
-    def unpack_item(self, plain: Any) -> Any:
-        """A plain item of the stream that goes in, checked and typed. Raises Mismatch."""
-        return self._item.unpack(plain)
-
-    @property
-    def _item(self) -> Shape:
-        assert self.stream_in is not None
-        return self.parameters[self.stream_in].shape
+        arguments = Arguments([p.name for p in self.parameters], shapes)
+        item = UNSAID if self.stream_in is None else self.parameters[self.stream_in].shape
+        converters = {
+            "packs_arguments": arguments.packs,
+            "pack_arguments": arguments.pack,
+            "unpack_arguments": arguments.unpack,
+            "packs_result": self.result.packs,
+            "pack_result": self.result.packed,
+            "unpack_result": self.result.unpack,
+            "packs_item": item.packs,
+            "pack_item": item.packed,
+            "unpack_item": item.unpack,
+        }
+        for name, converter in converters.items():
+            object.__setattr__(self, name, converter)
 
     def signature(self) -> str:
         """``(image: bytes, *, width: int = 200) -> bytes``, as errors show it."""
@@ -117,12 +105,13 @@ class Method:
             if parameter.keyword_only and "*" not in parts:
                 parts.append("*")
             parts.append(self._written(index, parameter))
-        result = f"AsyncIterator[{self.result}]" if self.streams else str(self.result)
-        return f"({', '.join(parts)}) -> {result}"
+        result = f"AsyncIterator[{self.result}]" if self.streams and str(self.result) else str(self.result)
+        return f"({', '.join(parts)})" + (f" -> {result}" if result else "")
 
     def _written(self, index: int, parameter: Parameter) -> str:
         shape = f"AsyncIterator[{parameter.shape}]" if index == self.stream_in else str(parameter.shape)
-        return f"{parameter.name}: {shape}" + ("" if parameter.required else " = …")
+        default = "" if parameter.required else f" = {show(parameter.default)}"
+        return f"{parameter.name}{': ' if shape else ''}{shape}{default}"
 
     def describe(self, definitions: Definitions) -> Schema:
         """The method's part of ``Contract.describe``; what is not said is None, False or empty."""

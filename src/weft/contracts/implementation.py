@@ -7,13 +7,14 @@ the classes that it receives; what has none gets plain Python values.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Tuple
 
 from weft.contracts.annotations import Annotations
 from weft.contracts.comparison import adopt_method, compare, missing_method
 from weft.contracts.description import Constant, Contract, Method
 from weft.contracts.mismatch import Mismatch
+from weft.contracts.shape import UNSAID
 from weft.contracts.signatures import Reader
 from weft.errors import ContractMismatch
 
@@ -85,7 +86,7 @@ class _Taking:
         wrapper = bool(getattr(call, "__weft_wrapper__", False))
         described, problems = describe_callable(method.name, call, self._annotations)
         if not problems and described is not None and not wrapper:
-            method, problems = adopt_method(method, described)
+            method, problems = adopt_method(method, _with_stars(call, described, method))
         self.problems += problems
         return [Implemented(method, call, *_kind(call), wrapper)]
 
@@ -104,6 +105,15 @@ class _Taking:
             self.problems.append(f"{says} another: {error}")
             return []
         return [plain]
+
+
+def _with_stars(call: Any, described: Method, host: Method) -> Method:
+    """``*args`` takes what the contract gives by position, ``**kwargs`` what it gives by name."""
+    kinds = {parameter.kind for parameter in inspect.signature(call).parameters.values()}
+    takes = {False: inspect.Parameter.VAR_POSITIONAL in kinds, True: inspect.Parameter.VAR_KEYWORD in kinds}
+    known = {parameter.name for parameter in described.parameters}
+    more = [replace(p, shape=UNSAID) for p in host.parameters if p.name not in known and takes[p.keyword_only]]
+    return replace(described, parameters=(*described.parameters, *more))
 
 
 def describe_callable(name: str, call: Any, annotations: Annotations) -> Tuple[Any, List[str]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from weft.contracts.arguments import CallbackShape
 from weft.contracts.choices import Choice, Flags, Union
 from weft.contracts.containers import Fixed, Mapping, Sequence, Unique
-from weft.contracts.description import Constant, Contract, HookOptions, Method, Parameter
+from weft.contracts.description import MODES, ON_ERROR, Constant, Contract, HookOptions, Method, Parameter
 from weft.contracts.mismatch import Mismatch
+from weft.contracts.names import CONTRACT
 from weft.contracts.plain import narrow
 from weft.contracts.records import MISSING, Field, Record
 from weft.contracts.scalars import SCALARS
-from weft.contracts.shape import Anything, Definitions, Schema, Shape
+from weft.contracts.shape import ANY, Definitions, Schema, Shape
 from weft.errors import ContractError
 
 
@@ -32,7 +34,10 @@ def _contract(described: Any) -> Contract:
     methods = {_word(name): parser.method(name, form) for name, form in described["methods"].items()}
     constants = {_word(name): parser.constant(name, form) for name, form in described.get("constants", {}).items()}
     major = _typed(described["version"], int)
-    return Contract(_word(described["contract"], "."), major, _text(described), methods, constants)
+    name = _typed(described["contract"], str)
+    if not CONTRACT.fullmatch(name) or major < 1:
+        raise ValueError(f"{name[:50]!r}, version {major}, is no contract's name")
+    return Contract(name, major, _text(described), methods, constants)
 
 
 def _typed(value: Any, cls: Any) -> Any:
@@ -41,10 +46,10 @@ def _typed(value: Any, cls: Any) -> Any:
     return value
 
 
-def _word(value: Any, between: str = "") -> str:
+def _word(value: Any) -> str:
     """A name that may stand in a program: proxies are generated from it."""
     word: str = _typed(value, str)
-    if not all(map(str.isidentifier, word.replace("-", "_").split(between) if between else (word,))):
+    if not word.isidentifier() or iskeyword(word) or word.startswith("__"):
         raise ValueError(f"{word[:50]!r} is no name")
     return word
 
@@ -66,6 +71,8 @@ class _Parser:
 
     def method(self, name: str, form: Schema) -> Method:
         parameters = tuple(map(self.parameter, form["parameters"]))
+        if len({parameter.name for parameter in parameters}) < len(parameters):
+            raise ValueError(f"method {name} has two parameters of one name")
         streams_in = [index for index, parameter in enumerate(form["parameters"]) if "stream" in parameter]
         if len(streams_in) > 1:
             raise ValueError(f"method {name} has {len(streams_in)} streams that go in")
@@ -108,7 +115,7 @@ class _Parser:
                 return read(self, schema)
         if schema.keys() - {"default"}:
             raise ValueError(f"unknown schema with the keys {sorted(schema)}")
-        return Anything()
+        return ANY
 
     def reference(self, schema: Schema) -> Shape:
         name = schema["$ref"].rpartition("/")[2]
@@ -158,19 +165,22 @@ class _Parser:
 
 
 def _choice(schema: Schema, title: str = "") -> Shape:
-    values = [_enumerated(value) for value in schema["enum"]]
-    return Choice([(value, value) for value in values], title)
+    return Choice([(value, _enumerated(value)) for value in schema["enum"]], title)
 
 
-def _enumerated(value: Any) -> Any:
-    if type(value) not in (type(None), bool, int, float, str, bytes):
-        raise TypeError(f"a choice of {type(value).__name__}")
-    wide: Optional[int] = narrow(value) if type(value) is bytes else None
-    return value if wide is None else wide
+def _enumerated(plain: Any) -> Any:
+    """One of the values, in the form that it has in Python."""
+    if type(plain) not in (type(None), bool, int, float, str, bytes):
+        raise TypeError(f"a choice of {type(plain).__name__}")
+    wide = narrow(plain) if type(plain) is bytes else None
+    return plain if wide is None else wide
 
 
 def _hook(form: Schema) -> HookOptions:
-    return HookOptions(_typed(form["mode"], str), _typed(form["on_error"], str), form["deadline"])
+    mode, on_error, deadline = form["mode"], form["on_error"], form["deadline"]
+    if mode not in MODES or on_error not in ON_ERROR or not (deadline is None or type(deadline) in (int, float)):
+        raise ValueError("unknown hook options")
+    return HookOptions(mode, on_error, deadline)
 
 
 def _scalars() -> Dict[Tuple[str, Optional[str]], Shape]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from weft.contracts.mismatch import Mismatch, shorten
 from weft.contracts.shape import Adoption, Definitions, Differs, Schema, Shape
@@ -40,48 +41,60 @@ class Record(Shape):
         self.fields: Tuple[Field, ...] = ()
 
     def define(self, fields: List[Field]) -> Record:
+        """Give it its fields; returns itself."""
         self.fields = tuple(fields)
         self._required = [field.name for field in fields if field.required]
         self._table = {field.name: (field.keyword, field.shape) for field in fields}
         return self
 
     def _pack(self, value: Any) -> Any:
-        if isinstance(value, Mapping) if self.is_dict else isinstance(value, self.cls or object):
-            return self._guarded(self._pack_fields, value)
-        if self.cls is None and all(hasattr(value, name) for name in self._required):
-            return self._guarded(self._pack_fields, value)
-        raise self.wrong(value)
-
-    def _pack_fields(self, value: Any) -> Dict[str, Any]:
-        get = self._entries(value) if isinstance(value, Mapping) else _attributes(value)
-        plain = {}
-        for field in self.fields:
-            found = get(field.name, MISSING)
-            if found is not MISSING:
-                plain[field.name] = _converted(field.shape.packed, found, field.name)
-            elif field.required:
-                raise Mismatch(str(field.shape), "nothing", f".{field.name}")
+        get = self._getter(value)
+        plain, name = {}, ""
+        try:
+            for name, (_, shape) in self._table.items():
+                found = get(name, MISSING)
+                if found is not MISSING:
+                    plain[name] = shape.packed(found)
+        except Mismatch as error:
+            error.within(f".{name}")
+            raise
+        except RecursionError:
+            raise self._endless() from None
+        if len(plain) < len(self._table):
+            self._refuse_missing(plain)
         return plain
 
-    def _entries(self, value: Mapping[str, Any]) -> Callable[..., Any]:
+    def _getter(self, value: Any) -> Callable[..., Any]:
+        """Gives fields by name: of a dict, or of an object; where there is no class, of any that has them."""
+        if not isinstance(value, self.cls or object) or (self.is_dict and not self._has_fields(value)):
+            raise self.wrong(value)
+        if not isinstance(value, dict):
+            return partial(getattr, value)
         if not value.keys() <= self._table.keys():
             raise self._unknown(value)
         return value.get
 
+    def _has_fields(self, value: Any) -> bool:
+        return isinstance(value, dict) or (
+            self.cls is None and bool(self.fields) and all(hasattr(value, name) for name in self._required)
+        )
+
     def unpack(self, plain: Any) -> Any:
         if type(plain) is not dict:
             raise self.wrong(plain)
-        return self._guarded(self._unpack, plain)
-
-    def _unpack(self, plain: Dict[str, Any]) -> Any:
-        values = {}
-        for name, item in plain.items():
-            known = self._table.get(name)
-            if known is None:
-                raise self._unknown(plain)
-            keyword, shape = known
-            values[keyword] = item if type(item) in shape.exact else _converted(shape.unpack, item, name)
-        if len(values) < len(self.fields):
+        if not plain.keys() <= self._table.keys():
+            raise self._unknown(plain)
+        values, name = {}, ""
+        try:
+            for name, item in plain.items():
+                keyword, shape = self._table[name]
+                values[keyword] = item if type(item) in shape.exact else shape.unpack(item)
+        except Mismatch as error:
+            error.within(f".{name}")
+            raise
+        except RecursionError:
+            raise self._endless() from None
+        if len(values) < len(self._table):
             self._refuse_missing(plain)
         return values if self.is_dict else self._build(values)
 
@@ -100,23 +113,20 @@ class Record(Shape):
         if missing:
             raise Mismatch(str(self._table[missing[0]][1]), "nothing", f".{missing[0]}")
 
-    def _unknown(self, value: Mapping[Any, Any]) -> Mismatch:
+    def _unknown(self, value: Dict[Any, Any]) -> Mismatch:
         names = sorted(str(name) for name in value if name not in self._table)
         return Mismatch(str(self), shorten(f"the unknown fields {', '.join(map(repr, names))}"))
 
-    def _guarded(self, convert: Callable[[Any], Any], value: Any) -> Any:
-        """Bounds what contains itself, or is nested without end, by the interpreter's own limit."""
-        try:
-            return convert(value)
-        except RecursionError:
-            raise Mismatch(f"{self.title}, nested less deeply", "one that contains itself, or nearly") from None
+    def _endless(self) -> Mismatch:
+        """What is bounded by the interpreter's own limit."""
+        return Mismatch(f"{self.title}, nested less deeply", "one that contains itself, or nearly")
 
     def takes(self, value: Any) -> bool:
         if not self.is_dict:
             return isinstance(value, self.cls or object)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return value.keys() <= self._table.keys() and all(name in value for name in self._required)
-        return self.cls is None and all(hasattr(value, name) for name in self._required)
+        return self._has_fields(value)
 
     def schema(self, definitions: Definitions) -> Schema:
         return definitions.refer(self, self.title, self._schema)
@@ -156,18 +166,6 @@ class Record(Shape):
 
     def __str__(self) -> str:
         return self.title
-
-
-def _attributes(value: Any) -> Callable[..., Any]:
-    return lambda name, default: getattr(value, name, default)
-
-
-def _converted(convert: Callable[[Any], Any], value: Any, name: str) -> Any:
-    try:
-        return convert(value)
-    except Mismatch as error:
-        error.within(f".{name}")
-        raise
 
 
 def _field_schema(field: Field, definitions: Definitions) -> Schema:

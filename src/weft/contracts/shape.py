@@ -132,6 +132,9 @@ class Anything(Shape):
     packs = True
     hashable = False
 
+    def __init__(self, name: str = "Any") -> None:
+        self.name = name
+
     def _pack(self, value: Any) -> Any:
         from weft.contracts import dynamic
 
@@ -156,4 +159,9 @@ class Anything(Shape):
         return self
 
     def __str__(self) -> str:
-        return "Any"
+        return self.name
+
+
+ANY = Anything()
+UNSAID = Anything("")
+"""A provider's parameter or result without an annotation: it matches anything."""

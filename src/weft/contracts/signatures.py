@@ -11,7 +11,7 @@ from weft.contracts.annotations import STREAMS, Annotations, callback
 from weft.contracts.bodies import has_body
 from weft.contracts.description import Method, Parameter
 from weft.contracts.mismatch import Mismatch
-from weft.contracts.shape import Anything, Shape
+from weft.contracts.shape import ANY, UNSAID, Shape
 from weft.contracts.unsupported import Unresolved, Unsupported
 
 Problem = Callable[[str, str], None]
@@ -60,7 +60,7 @@ class Reader:
             hook=getattr(function, "__weft_hook__", None),
             raises=raises,
             raises_names=tuple(raised.__name__ for raised in raises),
-            optional=has_body(function),
+            optional=not self._lenient and has_body(function),
         )
 
     def _parameter(self, function: Any, found: inspect.Parameter) -> List[Read]:
@@ -87,7 +87,7 @@ class Reader:
             shape = callback(self._annotations, annotation)
         except Unsupported as error:
             self._problem(where, str(error))
-            return Anything(), "callback"
+            return ANY, "callback"
         return (self.shape(where, annotation), "value") if shape is None else (shape, "callback")
 
     def _result(self, function: Any, written: Any) -> Tuple[Shape, bool, bool]:
@@ -108,16 +108,18 @@ class Reader:
             if not self._lenient:
                 arrow = "write what comes back, -> None where nothing does"
                 self._problem(where, f"it has no annotation; {arrow if name == 'return' else 'write its type'}")
-            return Any
+            return _EMPTY
         try:
             return self._annotations.resolve(owner, name, written)
         except Unresolved as error:
             if not self._lenient:
                 self._problem(where, str(error))
-            return Any
+            return _EMPTY
 
     def shape(self, where: str, annotation: Any) -> Shape:
-        """The shape of a resolved annotation; Any, and a problem told, where it cannot cross."""
+        """The shape of a resolved annotation; one that matches anything, and a problem told, where it cannot cross."""
+        if annotation is _EMPTY:
+            return UNSAID
         try:
             return self._annotations.shape(annotation)
         except Unresolved as error:
@@ -125,7 +127,7 @@ class Reader:
                 self._problem(where, str(error))
         except Unsupported as error:
             self._problem(where, str(error))
-        return Anything()
+        return UNSAID
 
     def _check_default(self, where: str, shape: Shape, kind: str, default: Any) -> None:
         if kind != "value":
