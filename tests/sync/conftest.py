@@ -4,17 +4,59 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 import weft.sync
+from weft.contracts.declare import contract, hook
 from weft.engine import Engine, Release
 from weft.manifest.model import Limits, Manifest
 from weft.packages.environments import Environment
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
+GALLERY = Path(__file__).parent / "plugins" / "gallery.py"
 PROGRAMS = Path(__file__).parent / "programs"
+
+
+@contract
+class Gallery(Protocol):
+    def small(self, image: bytes, width: int, *, grey: bool = False) -> bytes: ...
+    def where(self) -> list[int]: ...
+    def hang(self) -> None: ...
+    def refuse(self) -> None: ...
+    def frames(self, count: int) -> Iterator[int]: ...
+    def under_way(self) -> int: ...
+    def convert(self, steps: int, progress: Callable[[float], None], agree: Callable[[int], bool]) -> list[bool]: ...
+    def convert_later(self, agree: Callable[[int], Awaitable[bool]]) -> list[bool]: ...
+    def total(self, numbers: Iterator[int]) -> int: ...
+    def have_read(self) -> int: ...
+    def doubled(self, numbers: Iterator[int]) -> Iterator[int]: ...
+    @hook(mode="pipeline")
+    def render(self, page: str) -> str: ...
+
+
+@pytest.fixture
+def contracts():
+    """The contract that the plugin ``gallery`` provides."""
+    return Gallery
+
+
+@pytest.fixture
+def gallery(engine):
+    """The plugin ``gallery``, in a process of its own, as its contract."""
+    engine.load(GALLERY)
+    return engine.use(Gallery)
+
+
+@pytest.fixture(scope="module")
+def shared_gallery(tmp_path_factory):
+    """``gallery`` for all tests of a module."""
+    with weft.sync.Engine(tmp_path_factory.mktemp("engine")) as running:
+        running.load(GALLERY)
+        yield running.use(Gallery)
 
 
 @pytest.fixture

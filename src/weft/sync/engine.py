@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial, wraps
 from pathlib import Path
-from typing import Concatenate, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
 from weft import engine as asynchronous
+from weft.contracts.declare import contract_of
 from weft.engine import Plugin
-from weft.errors import UsageError
+from weft.errors import ContractError, UsageError
+from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
 from weft.sync.stream import Stream
 from weft.types import Event, OutputLine
 
+C = TypeVar("C")
 P = ParamSpec("P")
 T = TypeVar("T")
 Awaited = Callable[Concatenate[asynchronous.Engine, P], Awaitable[T]]
@@ -35,12 +38,27 @@ class Engine:
     """``weft.Engine`` for programs without an event loop: every thread may call it, and waits for the answer.
 
     Use it in a ``with`` block, or between ``start`` and ``close``. It runs on an event loop in a thread of its own,
-    which ends with the process whether it was closed or not, and all plugins with it. ``state`` and ``output`` are
+    which ends with the process whether it was closed or not, and all plugins with it. The arguments are
     ``weft.Engine``'s; ``output`` is called on that loop and must not block.
     """
 
-    def __init__(self, state: Path | None = None, *, output: Callable[[str, OutputLine], None] | None = None) -> None:
-        self._portal = Portal(lambda: asynchronous.Engine(state, output=output))
+    def __init__(
+        self,
+        state: Path | None = None,
+        *,
+        contracts: Iterable[Callable[..., Any]] = (),
+        output: Callable[[str, OutputLine], None] | None = None,
+        checked: bool = False,
+    ) -> None:
+        self._portal: Portal[asynchronous.Engine] = Portal(
+            lambda: asynchronous.Engine(
+                state,
+                contracts=contracts,
+                output=output,
+                checked=checked,
+                elsewhere=partial(blocking, self._portal),
+            )
+        )
 
     def start(self) -> Self:
         """Start the engine's thread. Raises UsageError when it was started before, or where an event loop runs."""
@@ -84,12 +102,51 @@ class Engine:
         """The plugin of that name. Raises UnknownPlugin, which lists what there is."""
         return self.call(_plugin, name)
 
+    def use(self, contract: Callable[..., C], name: str | None = None) -> C:
+        """The plugin ``name``, or the only one that provides ``contract``, as an object whose methods are its.
+
+        See ``weft.Engine.use``. Raises ContractError for a contract that is declared with ``async def``.
+        """
+        return self.call(_use, _plain(contract), name)
+
+    def all(self, contract: Callable[..., C]) -> dict[str, C]:
+        """Every plugin that provides ``contract``, by name: see ``use``."""
+        return self.call(_all, _plain(contract))
+
+    def hooks(self, contract: Callable[..., Any]) -> Any:
+        """One object for all providers: see ``weft.Engine.hooks``. Raises ContractError as ``use`` does."""
+        return self.call(_hooks, _plain(contract))
+
     def events(self) -> Stream[Event]:
         """What happens from now on; close it when it is enough. A slow consumer misses the oldest."""
         return Stream(self._portal, self._portal.resource.events).begin()
 
 
-# What belongs to the loop is read there.
+def _plain(contract: Callable[..., C]) -> Callable[..., C]:
+    """The contract, if no method of it has to be awaited."""
+    described = contract_of(contract)
+    awaited = [name for name, method in described.methods.items() if method.asynchronous]
+    if awaited:
+        raise ContractError(
+            f"contract {described.name} declares {', '.join(awaited)} with `async def` or AsyncIterator, which nobody "
+            "can wait for here: declare the same with `def` and Iterator, or use weft.Engine"
+        )
+    return contract
+
+
+# What belongs to the loop is asked there.
+
+
+async def _use(engine: asynchronous.Engine, contract: Callable[..., C], name: str | None) -> C:
+    return engine.use(contract, name)
+
+
+async def _all(engine: asynchronous.Engine, contract: Callable[..., C]) -> dict[str, C]:
+    return engine.all(contract)
+
+
+async def _hooks(engine: asynchronous.Engine, contract: Callable[..., Any]) -> Any:
+    return engine.hooks(contract)
 
 
 async def _plugins(engine: asynchronous.Engine) -> Mapping[str, Plugin]:
