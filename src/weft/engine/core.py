@@ -115,7 +115,7 @@ class Core:
         return self._plugins[name]
 
     def events(self) -> AsyncIterator[Event]:
-        """What happens from now on."""
+        """What happens from now on. A slow consumer misses the oldest."""
         return self._events.stream()
 
     def listen(self, listener: Callable[[Event], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from weft.errors import UsageError
 from weft.types import LEVELS, OutputLine
 
 KEPT = 1000
@@ -21,6 +22,8 @@ class Recent:
         self._lines.append(line)
 
     def lines(self, *, level: str = "trace") -> tuple[OutputLine, ...]:
-        """Those of ``level`` and above, oldest first."""
+        """Those of ``level`` and above, oldest first. Raises UsageError for a level that there is not."""
+        if level not in LEVELS:
+            raise UsageError(f"there is no level {level!r}: expected {', '.join(LEVELS)}")
         wanted = LEVELS[LEVELS.index(level) :]
         return tuple(line for line in self._lines if line.level in wanted)

@@ -1,0 +1,25 @@
+"""The last lines of a plugin."""
+
+from __future__ import annotations
+
+import pytest
+
+from weft.engine.recent import KEPT, Recent
+from weft.errors import UsageError
+from weft.types import LEVELS, OutputLine
+
+
+def test_the_latest_are_kept_in_their_order():
+    recent = Recent()
+    for number in range(KEPT + 10):
+        recent.add(OutputLine(number, "info", str(number), "stdout"))
+    assert [line.text for line in recent.lines()] == [str(number) for number in range(10, KEPT + 10)]
+
+
+def test_a_level_and_those_above():
+    recent = Recent()
+    for level in LEVELS:
+        recent.add(OutputLine(0, level, level, "stdout"))
+    assert [line.text for line in recent.lines(level="warning")] == ["warning", "error"]
+    with pytest.raises(UsageError, match="loud"):
+        recent.lines(level="loud")
