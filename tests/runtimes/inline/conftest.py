@@ -27,12 +27,13 @@ async def app(scope, receive, send):
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was():
-    """Fails a test after which ``sys.modules``, ``sys.path`` or the importers' caches hold anything of its plugins."""
+def _as_it_was(tmp_path):
+    """Fails a test after which the import system holds anything of its plugins."""
     path = list(sys.path)
     yield
-    left = [name for name, module in sys.modules.items() if "pytest-of" in str(getattr(module, "__file__", None))]
-    cached = [each for each in sys.path_importer_cache if "pytest-of" in each]
+    inside = str(tmp_path)
+    left = [name for name, module in sys.modules.items() if inside in str(getattr(module, "__file__", None))]
+    cached = [each for each in sys.path_importer_cache if inside in each]
     for name in left:
         del sys.modules[name]
     assert (left, cached, sys.path) == ([], [], path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import linecache
 import threading
 from pathlib import Path
 
@@ -112,7 +113,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-def test_every_failure_to_start_says_why_and_leaves_nothing(run, folder, launch, runtime, case):
+def test_every_failure_to_start_says_why_and_leaves_nothing(run, folder, launch, runtime, case, tmp_path):
     text, type_name, message, traceback = FAILURES[case]
 
     async def main():
@@ -125,6 +126,7 @@ def test_every_failure_to_start_says_why_and_leaves_nothing(run, folder, launch,
         assert "weft/" not in error.traceback
         assert "importlib" not in error.traceback
         assert error.__context__ is None
+        assert not [each for each in linecache.cache if str(tmp_path) in each]
 
     run(main())
 
