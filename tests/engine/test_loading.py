@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -261,7 +262,7 @@ def test_one_at_a_time_works_where_the_required_one_is_there(run, engine, write,
 
     async def main():
         async with engine() as its:
-            with pytest.raises(UsageError, match="plugin cart requires till <2, which is not loaded"):
+            with pytest.raises(UsageError, match="plugin cart requires till <2, which does not run"):
                 await its.load(tmp_path / "cart.py")
             for name in ("till", "cart", "shop"):
                 await its.load(tmp_path / f"{name}.py")
@@ -289,8 +290,8 @@ def test_missing_wrong_and_circular_requirements_are_named_in_full(run, engine, 
             texts = {name: str(error) for name, error in caught.value.errors.items()}
             assert texts["a"].startswith("plugin a, which requires b, which requires c, which requires a: ")
             assert texts["b"].startswith("plugin b, which requires c, which requires a, which requires b: ")
-            assert "till >=2, and till is 1.5 and nothing >=1, which is not loaded" in texts["shop"]
-            assert "requires shop, which is not loaded" in texts["above"]
+            assert "till >=2, and till is 1.5 and nothing >=1, which does not run" in texts["shop"]
+            assert "requires shop, which does not run" in texts["above"]
 
     run(main())
 
@@ -306,7 +307,7 @@ def test_what_requires_one_that_does_not_start_is_not_started(run, engine, write
             with pytest.raises(LoadFailed) as caught:
                 await its.load(tmp_path / "plugins")
             assert isinstance(caught.value.errors["till"], StartFailed)
-            assert "requires till, which is not loaded" in str(caught.value.errors["shop"])
+            assert "requires till, which does not run" in str(caught.value.errors["shop"])
             assert its.plugins == {}
 
     run(main())
@@ -387,6 +388,35 @@ def test_an_upgrade_out_of_the_range_that_others_need_is_refused(run, engine, wr
             assert till.version == "1.0"
             await its.upgrade("till", write(tmp_path / "till4.py", version="1.2"))
             assert till.version == "1.2"
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", ["stopped", "failed"])
+def test_one_that_does_not_run_can_be_upgraded_and_loads_beside_it_are_refused(
+    run, engine, get, write, tmp_path, eventually, monkeypatch, end
+):
+    monkeypatch.setattr("weft.engine.backoff.TRIES", 0)
+
+    async def main():
+        async with engine() as its:
+            (plugin,) = await its.load(write(tmp_path / "till.py"))
+            if end == "stopped":
+                await its.stop("till")
+            else:
+                os.kill(plugin.instances[0].pid, 9)
+            await eventually(lambda: plugin.state == end)
+            with pytest.raises(Conflict, match="there is a plugin till already"):
+                await its.load(tmp_path / "till.py")
+            with pytest.raises(UsageError, match="requires till, which does not run"):
+                await its.load(write(tmp_path / "shop.py", requires={"till": "*"}))
+            assert await its.upgrade("till", write(tmp_path / "newer.py", "two")) is plugin
+            assert (plugin.state, (await get(plugin))[0]) == ("running", "two")
+            await its.load(tmp_path / "shop.py")
+            if end == "failed":
+                os.kill(plugin.instances[0].pid, 9)
+                await eventually(lambda: plugin.state == end)
+        assert plugin.state == "stopped"
 
     run(main())
 

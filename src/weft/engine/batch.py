@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -56,14 +56,19 @@ class Outcome:
 
 
 class Batch:
-    """Jobs on their way. ``present``: what runs; ``given``: what plugins are given by their names."""
+    """Jobs on their way.
 
-    def __init__(self, present: Mapping[str, Manifest], given: Mapping[str, Given]) -> None:
+    ``present``: what others can rely on; ``taken``: the names of all that is loaded; ``given``: what plugins are given,
+    by their names.
+    """
+
+    def __init__(self, present: Mapping[str, Manifest], taken: Collection[str], given: Mapping[str, Given]) -> None:
         self.jobs: dict[str, Job] = {}
         self.copies: dict[str, Copied] = {}
         self.loaded: list[str] = []
         """Those that were started, in that order."""
         self._present = present
+        self._taken = frozenset(taken)
         self._given = given
         self._outcomes: dict[Job, Outcome] = {}
 
@@ -72,8 +77,8 @@ class Batch:
         return self._given.get(name, self.jobs[name].given)
 
     def is_new(self, name: str) -> bool:
-        """Whether nothing of that name runs; else it is an upgrade."""
-        return name not in self._present
+        """Whether nothing of that name is loaded; else it is an upgrade."""
+        return name not in self._taken
 
     def add(self, job: Job, copied: Copied) -> None:
         """One that could be read. One with a name that another has fails."""
@@ -110,21 +115,22 @@ class Batch:
             raise UsageError(f"config, env or order is given to {', '.join(unknown)}, and the plugins are {there}")
 
     def plan(self) -> None:
-        """Fail those whose requirements neither the others nor what runs can meet, before anything is started."""
+        """Fail what could not run among the others and what runs already, before anything is started."""
         while failed := self._unmet({**self._present, **self._left}):
             for name, error in failed.items():
                 self.done(name, error)
 
-    def _unmet(self, expected: Mapping[str, Manifest]) -> dict[str, UsageError]:
+    def _unmet(self, expected: Mapping[str, Manifest]) -> dict[str, WeftError]:
         cycles = dependencies.find_cycles(expected)
-        failed: dict[str, UsageError] = {}
+        failed: dict[str, WeftError] = {}
         for name, manifest in self._left.items():
             if name in cycles:
                 failed[name] = UsageError(dependencies.circular(cycles[name]))
                 continue
             try:
                 dependencies.check_requirements(manifest, expected)
-            except UsageError as error:
+                dependencies.check_dependents(manifest, self._present)
+            except WeftError as error:
                 failed[name] = error
         return failed
 

@@ -293,7 +293,7 @@ class Core:
 
     async def _stop_all(self) -> list[BaseException | None]:
         """Stop every plugin after those that require it; what came of each."""
-        manifests = self.manifests
+        manifests = {name: each.manifest for name, each in self._plugins.items()}
         stops: dict[str, asyncio.Task[None]] = {}
         for name in reversed(dependencies.in_start_order(manifests)):
             before = [stops[each] for each in dependencies.dependents(name, manifests)]

@@ -31,7 +31,7 @@ def _unmet(name: str, wanted: str, present: Manifests) -> str:
     """Why a requirement is not met; '' where it is."""
     label = f"{name} {wanted}".rstrip()
     if name not in present:
-        return f"{label}, which is not loaded"
+        return f"{label}, which does not run"
     found = present[name].version
     return "" if in_range(found, wanted) else f"{label}, and {name} is {found}"
 

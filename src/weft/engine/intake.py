@@ -59,7 +59,7 @@ class Intake:
             progress=progress,
         )
         if watch:
-            await watched.look()
+            await watched.look(found)
         outcomes = await self._loader.load(jobs, given=given, progress=progress, strict=not watch)
         watched.loaded(outcomes)
         if alone:

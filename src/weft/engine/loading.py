@@ -34,7 +34,7 @@ class Loader:
         ``given``: by name; with ``strict`` a name that none of them has is a UsageError, and nothing is started. When
         cancelled, those that were loaded until then are unloaded again.
         """
-        batch = Batch(self._engine.manifests, given)
+        batch = Batch(self._engine.manifests, self._engine.plugins, given)
         async with self._copied(jobs, batch):
             if strict:
                 batch.check_given()

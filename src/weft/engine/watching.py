@@ -50,9 +50,9 @@ class Watch:
         self._again: set[Path] = set()
         self._left: set[Path] = set()
 
-    async def look(self) -> None:
-        """Before a load: what is there now is what it reads."""
-        self._seen = dict(await self._now())
+    async def look(self, sources: Collection[Path]) -> None:
+        """Before a load of ``sources``: what they are now is what it reads."""
+        self._seen = {path: stamp for path, stamp in (await self._now()).items() if path in sources}
 
     def loaded(self, outcomes: Iterable[Outcome]) -> None:
         """After a load: what came of it."""
@@ -116,7 +116,8 @@ class Watch:
         """Unload what is gone and has no successor; what requires another goes first."""
         succeeded = {name for path, name in self._names.items() if path not in self._left}
         paths = {self._names[path]: path for path in self._left}
-        manifests = {name: each for name, each in self._engine.manifests.items() if name in paths.keys() - succeeded}
+        unloaded = paths.keys() - succeeded
+        manifests = {name: each.manifest for name, each in self._engine.plugins.items() if name in unloaded}
         failed: set[Path] = set()
         for name in reversed(dependencies.in_start_order(manifests)):
             try:
