@@ -16,21 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.catalogue import NAMES
 from harness.machine import describe
 from harness.processes import Died
 from harness.rounds import Plan
 from harness.rows import FINE, Row, table
 
-NAMES = [
-    "http_hello",
-    "http_bodies",
-    "http_many_plugins",
-    "http_latency",
-    "swaps",
-    "swap_time",
-    "memory",
-    "deploy_time",
-]
 ROOT = Path(__file__).parents[1]
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from harness.rows import table  # noqa: E402  # found only once the folder of benchmarks is on the path
+from harness.page import section  # noqa: E402  # found only once the folder of benchmarks is on the path
 
 GENERATED = "<!-- Written by `make reference`. -->\n\n"
 
@@ -145,16 +145,8 @@ def lifecycle_page() -> str:
 def benchmarks_page() -> str:
     parts = ["# Benchmarks", "", GENERATED + "`make bench` measures all of this in one run on one machine.", ""]
     reports = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks/results").glob("*.json"))]
-    parts += [_report(report) for report in reports] or ["No results are kept yet.\n"]
+    parts += [section(report) for report in reports] or ["No results are kept yet.\n"]
     return "\n".join(parts)
-
-
-def _report(report: dict[str, Any]) -> str:
-    machine = report["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    where = f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, Python {machine['python']}"
-    how = f"Medians of {report['rounds']} rounds of {report['seconds']} s; beside {versions}."
-    return f"## {report['when']}\n\n{where}. {how}\n\n{table(report['rows'])}\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {

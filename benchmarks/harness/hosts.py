@@ -22,7 +22,7 @@ from typing import Any
 from harness.processes import Program, cpu_seconds, running
 from harness.rounds import Plan
 from harness.rows import Figures, Seen
-from harness.servers import ROOT
+from harness.servers import BENCH, CPEX, ROOT, peers_python
 
 PEERS = ROOT / "benchmarks/peers"
 GO = ROOT / "build/goplugin"
@@ -95,7 +95,7 @@ class Host:
 
 
 def _python(name: str, *arguments: str, environment: str | None = None) -> list[str]:
-    python = sys.executable if environment is None else str(ROOT / environment / "bin/python")
+    python = sys.executable if environment is None else peers_python(environment)
     return [python, str(PEERS / f"{name}.py"), *arguments]
 
 
@@ -121,7 +121,6 @@ def _go() -> list[str]:
     return [str(GO / "host")]
 
 
-BENCH, CPEX = ".venv-bench", ".venv-bench-cpex"
 COMMANDS: dict[str, Callable[[], Sequence[str]]] = {
     "weft": lambda: _python("weft_host", "proxy"),
     "weft, by name": lambda: _python("weft_host", "channel"),

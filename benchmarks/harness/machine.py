@@ -8,13 +8,18 @@ import re
 import subprocess
 from pathlib import Path
 
-from harness.servers import peers_python
+from harness.servers import BENCH, CPEX, ROOT, peers_python
 
-VERSIONS = """
-import importlib.metadata as m
-for name in ("uvicorn", "granian", "gunicorn", "uvloop", "httptools", "websockets"):
-    print(name, m.version(name))
-"""
+GO_MODULES = ROOT / "benchmarks/peers/goplugin/go.mod"
+
+PACKAGES = {
+    BENCH: (
+        *("uvicorn", "granian", "gunicorn", "uvloop", "httptools", "websockets"),
+        *("grpcio", "pluggy", "pyro5", "pyvider-rpcplugin", "stevedore"),
+    ),
+    CPEX: ("cpex",),
+}
+VERSIONS = "import sys, importlib.metadata as m\nfor name in sys.argv[1:]: print(name, m.version(name))"
 
 
 def describe() -> dict[str, object]:
@@ -28,7 +33,7 @@ def describe() -> dict[str, object]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "load_before": os.getloadavg()[0],
-        "versions": {**_peers(), "nginx": _nginx(), "wrk": _wrk()},
+        "versions": {**_peers(), **_go(), "nginx": _nginx(), "wrk": _wrk()},
     }
 
 
@@ -42,7 +47,14 @@ def _output(*command: str) -> str:
 
 
 def _peers() -> dict[str, str]:
-    return dict(line.split() for line in _output(peers_python(), "-c", VERSIONS).splitlines() if " " in line)
+    said = (_output(peers_python(environment), "-c", VERSIONS, *names) for environment, names in PACKAGES.items())
+    return dict(line.split() for text in said for line in text.splitlines() if line.count(" ") == 1)
+
+
+def _go() -> dict[str, str]:
+    found = re.search(r"go([\d.]+)", _output("go", "version"))
+    pinned = dict(re.findall(r"^\t\S+/(go-plugin|grpc) v(\S+)", GO_MODULES.read_text(), re.MULTILINE))
+    return {"go": found[1] if found else "missing", "go-plugin": pinned["go-plugin"], "grpc-go": pinned["grpc"]}
 
 
 def _nginx() -> str:

@@ -83,6 +83,19 @@ class Program:
                 pipe.close()
 
 
+def output(command: Sequence[str], seconds: float, env: dict[str, str] | None = None) -> str:
+    """What a program prints that ends by itself; raises Died with its errors, also when it takes longer."""
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        raise Died(f"{command[:3]} has not ended after {seconds:g} s") from late
+    if done.returncode:
+        raise Died(f"{command[:3]} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
 @contextmanager
 def running(program: Program) -> Iterator[Program]:
     """The program, stopped in the end."""

@@ -22,6 +22,8 @@ from harness.processes import Program, below, running
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "benchmarks/apps/hello.py"
+BENCH, CPEX = ".venv-bench", ".venv-bench-cpex"
+"""Where the peers are installed, and the one that shares its environment with its plugins."""
 HOST = "hello.localhost"
 START = 30.0
 """Seconds that a server may take until it serves."""
@@ -29,9 +31,9 @@ FINISH = 10.0
 """Seconds that nginx's old workers are given."""
 
 
-def peers_python() -> str:
-    """The interpreter of the environment where the peers are installed."""
-    return str(ROOT / ".venv-bench/bin/python")
+def peers_python(environment: str = BENCH) -> str:
+    """The interpreter of an environment where peers are installed."""
+    return str(ROOT / environment / "bin/python")
 
 
 class Server(Protocol):

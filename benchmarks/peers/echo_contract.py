@@ -9,7 +9,8 @@ from typing import Protocol
 import weft
 
 PLUGIN = Path(__file__).parents[1] / "plugins/echo.py"
-INLINE = Path(__file__).parents[1] / "plugins/echo_inline.py"
+INLINE = PLUGIN.with_name("echo_inline.py")
+INLINE_BLOCKING = PLUGIN.with_name("echo_inline_blocking.py")
 
 
 @weft.contract(name="echo")
@@ -21,9 +22,10 @@ class Echo(Protocol):
     def numbers(self, count: int) -> AsyncIterator[int]: ...
 
 
+# The same contract, for hosts that do not await.
 @weft.contract(name="echo")
 class BlockingEcho(Protocol):
-    """The same, for hosts that do not await."""
+    """Hands back what it is given."""
 
     def echo(self, data: bytes) -> bytes: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import clients, processes, wrk
+from harness import catalogue, clients, page, processes, wrk
 from harness.hosts import PEERS, Ask, Host, compare
 from harness.rounds import Plan
 from harness.rows import Row, Seen, quotient, ratio, table
@@ -157,6 +158,14 @@ def test_a_program_that_does_not_serve_is_named_with_its_output(tmp_path: Path) 
         program.wait(lambda: False, 10)
 
 
+def test_a_programs_output_or_what_it_died_of() -> None:
+    assert processes.output([sys.executable, "-c", "print('done')"], 30) == "done\n"
+    with pytest.raises(processes.Died, match="no such hook"):
+        processes.output([sys.executable, "-c", "raise SystemExit('no such hook')"], 30)
+    with pytest.raises(processes.Died, match=r"has not ended after 0\.1 s"):
+        processes.output([sys.executable, "-c", "import time; time.sleep(60)"], 0.1)
+
+
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: list[bytes]) -> None:
     """Answers each request with the next of ``answers``; closes the connection after the last."""
     try:
@@ -205,3 +214,21 @@ def test_clients_count_what_was_answered_lost_and_stale(
     assert tally.lost.total() >= lost
     assert bool(tally.lost) >= bool(lost)
     assert tally.stale.total() == stale
+
+
+def test_the_page_shows_what_was_seen_and_what_the_ratios_are_made_of() -> None:
+    row = quotient("calls", FIGURES, "weft", "peer", 2, of="per_second")
+    machine = {"cpu": "C", "cores": 2, "kernel": "6", "python": "3", "versions": {"grpcio": "1"}}
+    rows = [{**vars(row), "verdict": row.verdict, "benchmark": "calls_small"}]
+    text = page.section({"when": "today", "machine": machine, "rounds": 3, "seconds": 1, "rows": rows})
+    assert "The server" not in text
+    assert "| calls ÷ peer | 3 × | ≥ 2 × | reached |" in text
+    assert "| weft | 90 | 20 |" in text
+    assert "| peer | 30 | 80 |" in text
+
+
+@pytest.mark.parametrize("name", catalogue.NAMES)
+def test_every_benchmark_measures_and_says_what(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert callable(module.measure)

@@ -1,0 +1,5 @@
+TABLE = {str(each): each for each in range(500)}
+
+
+def answer(data: bytes) -> bytes:
+    return data
