@@ -185,13 +185,17 @@ def _literal(_reader: Annotations, annotation: Any) -> Shape:
     args = typing.get_args(annotation)
     if any(isinstance(value, enum.Enum) for value in args):
         raise Unsupported(annotation, "use the enum itself")
-    return Choice([(widen(value) if type(value) is int else value, value) for value in args])
+    return Choice([(_plain_choice(value), value) for value in args])
+
+
+def _plain_choice(value: Any) -> Any:
+    return widen(value) if type(value) is int else value
 
 
 def _enum(cls: Any) -> Shape:
     """By value where every value is plain, else by name."""
     by_value = all(type(member.value) in PLAIN_TYPES for member in cls)
-    members = [(member.value if by_value else member.name, member) for member in cls]
+    members = [(_plain_choice(member.value) if by_value else member.name, member) for member in cls]
     if not members:
         raise Unsupported(cls, "it has no members")
     return Choice(members, cls.__name__, cls)

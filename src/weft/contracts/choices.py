@@ -45,7 +45,7 @@ class Union(Shape):
     def _pack_tagged(self, value: Any) -> List[Any]:
         found = [index for index, member in enumerate(self.members) if member.takes(value)]
         if len(found) > 1:
-            found = [index for index in found if type(value) in self.members[index].exact] or found
+            found = [index for index in found if type(value) is self.members[index].cls] or found
         if len(found) > 1:
             found = [index for index in found if _suits(self.members[index], value)] or found
         if not found:

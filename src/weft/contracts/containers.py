@@ -29,7 +29,7 @@ class Sequence(Shape):
 
     def __init__(self, item: Shape, build: type = list) -> None:
         self.item = item
-        self.build = build
+        self.cls: type = build
         self.packs = item.packs or build is not list
         if build is tuple:
             self.name, self.hashable = "tuple[{}, ...]", item.hashable
@@ -41,7 +41,7 @@ class Sequence(Shape):
 
     def unpack(self, plain: Any) -> Any:
         values = self._unpack(plain)
-        return values if self.build is list else self._built(values)
+        return values if self.cls is list else self._built(values)
 
     def _unpack(self, plain: Any) -> List[Any]:
         if type(plain) is not list:
@@ -49,7 +49,7 @@ class Sequence(Shape):
         return plain if self.item.exact.issuperset(map(type, plain)) else _each(self.item.unpack, plain)
 
     def _built(self, values: List[Any]) -> Any:
-        return self.build(values)
+        return self.cls(values)
 
     def takes(self, value: Any) -> bool:
         return isinstance(value, (list, tuple))
@@ -60,7 +60,7 @@ class Sequence(Shape):
     def adopt(self, other: Shape, adoption: Adoption) -> Shape:
         if type(other) is not type(self) or not isinstance(other, Sequence):
             raise Differs(self, other)
-        return type(self)(adoption.adopt(self.item, other.item), other.build)
+        return type(self)(adoption.adopt(self.item, other.item), other.cls)
 
     def __str__(self) -> str:
         return self.name.format(self.item)
@@ -78,11 +78,11 @@ class Unique(Sequence):
             self.name, self.hashable = "frozenset[{}]", True
 
     def takes(self, value: Any) -> bool:
-        return isinstance(value, (self.build, set, frozenset))
+        return isinstance(value, (self.cls, set, frozenset))
 
     def _built(self, values: List[Any]) -> Any:
         try:
-            return self.build(values)
+            return self.cls(values)
         except TypeError:
             raise Mismatch(str(self), "an item that cannot be in a set") from None
 
@@ -94,6 +94,7 @@ class Fixed(Shape):
     """A tuple with a shape for each place."""
 
     kinds = frozenset({list})
+    cls = tuple
     packs = True
 
     def __init__(self, items: Tuple[Shape, ...]) -> None:
@@ -139,6 +140,7 @@ def _place(convert: Callable[[Any], Any], values: Any, index: int) -> Any:
 class Mapping(Shape):
     """A dict. Where the plain form of its keys cannot be a key itself, it crosses as a list of pairs."""
 
+    cls = dict
     hashable = False
 
     def __init__(self, key: Shape, value: Shape) -> None:

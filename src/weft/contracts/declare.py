@@ -14,6 +14,9 @@ from weft.contracts.description import MODES, ON_ERROR, Contract, HookOptions
 from weft.contracts.names import snake_case
 from weft.errors import ContractError, UsageError
 
+_ATTRIBUTE = "__weft_contract__" if sys.version_info >= (3, 12) else "_abc_weft_contract"
+"""Before Python 3.12 isinstance with a runtime_checkable class takes any other attribute for one to be provided."""
+
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +38,7 @@ def contract(cls: Optional[C] = None, *, name: Optional[str] = None, version: in
     names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
     def declare(cls: C) -> C:
-        cls.__weft_contract__ = _read(cls, name, version, names)  # type: ignore[attr-defined]
+        setattr(cls, _ATTRIBUTE, _read(cls, name, version, names))
         return cls
 
     return declare if cls is None else declare(cls)
@@ -95,7 +98,7 @@ def raises(*types: type) -> Callable[[F], F]:
 
 def contract_of(cls: Any) -> Contract:
     """The contract that a class was declared as. Raises UsageError for another class, or anything else."""
-    found = vars(cls).get("__weft_contract__") if isinstance(cls, type) else None
+    found = vars(cls).get(_ATTRIBUTE) if isinstance(cls, type) else None
     if isinstance(found, Contract):
         return found
     what = cls.__qualname__ if isinstance(cls, type) else repr(cls)[:100]
@@ -108,7 +111,7 @@ def declared(name: Optional[str] = None) -> List[Contract]:
 
     found = {}
     for cls in _below(Protocol):
-        contract = vars(cls).get("__weft_contract__")
+        contract = vars(cls).get(_ATTRIBUTE)
         if isinstance(contract, Contract) and name in (None, contract.name):
             found[contract.key] = contract
     return list(found.values())

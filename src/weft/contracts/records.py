@@ -66,7 +66,7 @@ class Record(Shape):
 
     def _getter(self, value: Any) -> Callable[..., Any]:
         """Gives fields by name: of a dict, or of an object; where there is no class, of any that has them."""
-        if not isinstance(value, self.cls or object) or (self.is_dict and not self._has_fields(value)):
+        if not (self._has_fields(value) if self.is_dict else isinstance(value, self.cls or object)):
             raise self.wrong(value)
         if not isinstance(value, dict):
             return partial(getattr, value)

@@ -19,7 +19,7 @@ class Scalar(Shape):
     """A type whose value is plain by itself."""
 
     def __init__(self, cls: type, schema: Schema) -> None:
-        self.cls = cls
+        self.cls: type = cls
         self.kinds = self.exact = frozenset({cls})
         self.form = schema
 

@@ -71,6 +71,8 @@ class Reader:
             return []
         if found.kind is inspect.Parameter.POSITIONAL_ONLY and not self._lenient:
             self._problem(where, "it can be given by position only; leave out the / after it")
+        if found.name.startswith("__") and not self._lenient:
+            self._problem(where, "its name begins with __, which Python changes within a class; rename it")
         shape, kind = self._placed(where, self.resolved(where, function, found.name, found.annotation))
         required = found.default is _EMPTY
         if not required and not self._lenient:
