@@ -12,7 +12,7 @@ from weft.calls.faults import Faults
 from weft.calls.wired import WiredChannel
 from weft.runtimes.inline.channel import InlineChannel
 from weft.wire.codec import encode
-from weft.wire.frames import pack_header
+from weft.wire.frames import HEADER
 
 FAULTS = Faults("shop", "1.2")
 
@@ -272,7 +272,7 @@ class RawPeer:
     @staticmethod
     def frame(kind, call_id, value):
         payload = encode(value)
-        return pack_header(kind, call_id, len(payload)) + payload
+        return HEADER.pack(len(payload), kind, call_id) + payload
 
     async def ended(self):
         async with asyncio.timeout(10):

@@ -19,7 +19,7 @@ from weft.errors import (
     WrongArgument,
 )
 from weft.wire import frames
-from weft.wire.frames import pack_header
+from weft.wire.frames import HEADER
 from weft.wire.pieces import MAX_VALUE
 
 ANSWERABLE = {"kind": "raised", "type": "E", "message": "m", "traceback": ""}
@@ -77,9 +77,9 @@ def test_a_violation_ends_the_connection_and_every_call_once(run, raw_peer, reco
         b"\x00" * 4096,
         b"\xff" * 64,
         b"HTTP/1.1 200 OK\r\n\r\n",
-        pack_header(frames.RESULT, 1, 1) + b"\xc1",
-        pack_header(frames.RESULT, 1, 50_001) + b"\x91" * 50_001,
-        pack_header(frames.ITEM, 1, 2) + b"\xc0\xc0",
+        HEADER.pack(1, frames.RESULT, 1) + b"\xc1",
+        HEADER.pack(50_001, frames.RESULT, 1) + b"\x91" * 50_001,
+        HEADER.pack(2, frames.ITEM, 1) + b"\xc0\xc0",
     ],
 )
 def test_garbage_ends_the_connection_and_every_call_once(run, raw_peer, recording, data):

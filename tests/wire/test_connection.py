@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from weft.wire import frames
-from weft.wire.frames import FrameError, pack_header
+from weft.wire.frames import HEADER, FrameError
 from weft.wire.pieces import MAX_VALUE
 
 LARGE = bytes(range(256)) * 4096  # 1 MiB
@@ -180,11 +180,11 @@ def test_an_abort_gives_its_fault_once(run, ends):
     "data",
     [
         b"\xff" * 9,
-        pack_header(frames.ITEM, 1, 1) + b"\xc1",
-        pack_header(frames.ITEM, 1, 2) + b"\xa1\xff",
-        pack_header(frames.ITEM, 1, 3) + b"\x81\x80\x01",
-        pack_header(frames.ITEM, 1, 0),
-        pack_header(frames.ITEM, 1, 100_001) + b"\x91" * 100_001,
+        HEADER.pack(1, frames.ITEM, 1) + b"\xc1",
+        HEADER.pack(2, frames.ITEM, 1) + b"\xa1\xff",
+        HEADER.pack(3, frames.ITEM, 1) + b"\x81\x80\x01",
+        HEADER.pack(0, frames.ITEM, 1),
+        HEADER.pack(100_001, frames.ITEM, 1) + b"\x91" * 100_001,
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )

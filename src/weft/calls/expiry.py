@@ -10,6 +10,8 @@ _SHARE = 16
 """A timeout is overstepped by at most this part of itself, within the two bounds below."""
 _LEAST, _MOST = 0.002, 0.25
 """Seconds between two looks."""
+_LONG = 5.0
+"""Seconds of a timeout from which on the time of the last look is good enough, and the clock is not read."""
 
 
 class Expiring(Protocol):
@@ -24,15 +26,18 @@ class Expiring(Protocol):
 class Expiry:
     """Watches what ``in_flight()`` gives, for as long as anything of it may expire."""
 
-    __slots__ = ("_every", "_in_flight", "_timer")
+    __slots__ = ("_every", "_in_flight", "_looked", "_timer")
 
     def __init__(self, in_flight: Callable[[], Iterable[Expiring]]) -> None:
         self._in_flight = in_flight
         self._timer: Optional[asyncio.TimerHandle] = None
         self._every = _MOST
+        self._looked = 0.0
 
     def after(self, timeout: float) -> float:
         """The time at which a call that begins now expires, with ``timeout`` seconds to answer; it is watched."""
+        if self._timer is not None and timeout >= _LONG:
+            return self._looked + self._every + timeout  # not earlier than it should, and not much later
         loop = asyncio.get_running_loop()
         if self._timer is None or timeout < self._every * _SHARE:
             self._look_within(loop, min(max(timeout / _SHARE, _LEAST), _MOST))
@@ -42,10 +47,12 @@ class Expiry:
         if self._timer is None or every < self._every:
             self.stop()
             self._every = every
+            self._looked = loop.time()
             self._timer = loop.call_later(every, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now, left = loop.time(), False
+        self._looked = now = loop.time()
+        left = False
         for call in tuple(self._in_flight()):
             if call.expires <= now:
                 call.expire()

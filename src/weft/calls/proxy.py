@@ -174,16 +174,20 @@ class _Caller:
     def plain(self) -> Callable[..., Any]:
         """For a call without items."""
         name, callee, described = self.name, self._callee, self._described
-        pack, unpack = described.pack_arguments, described.unpack_result
+        pack = described.pack_arguments if described.packs_arguments else None
+        unpack, exact = described.unpack_result, described.result.exact
         pick = callee.pick
 
         async def target(*values: Any) -> Any:
+            plain: Sequence[Any] = values
+            if pack is not None:
+                try:
+                    plain = pack(values)
+                except Mismatch as mismatch:
+                    raise self._wrong_argument(mismatch) from None
             try:
-                plain = pack(values)
-            except Mismatch as mismatch:
-                raise self._wrong_argument(mismatch) from None
-            try:
-                return unpack(await pick().call(name, plain, timeout=bounded(callee.call_timeout)))
+                result = await pick().call(name, plain, timeout=bounded(callee.call_timeout))
+                return result if type(result) in exact else unpack(result)
             except (DeclaredError, Mismatch, TypeError) as error:
                 raise self._failed(error) from None
 

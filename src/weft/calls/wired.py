@@ -23,7 +23,7 @@ from weft.errors import (
     WrongArgument,
 )
 from weft.wire import frames
-from weft.wire.codec import decode
+from weft.wire.codec import decode, decode_call
 from weft.wire.connection import Connection
 
 MOST_WAITING = 32 * 1024 * 1024
@@ -233,7 +233,8 @@ class WiredChannel:
     # What arrives.
 
     def _deliver(self, kind: int, call_id: int, payload: frames.Payload) -> None:
-        self._handlers[kind](call_id, decode(payload), len(payload))
+        value = decode(payload) if kind != frames.CALL else decode_call(payload)
+        self._handlers[kind](call_id, value, len(payload))
 
     def _take_hello(self, _id: int, value: Any, _size: int) -> None:
         if not isinstance(value, dict) or (self._hello is not None and self._hello.done()):
@@ -242,8 +243,6 @@ class WiredChannel:
         self._hello.set_result(value)
 
     def _take_call(self, call_id: int, value: Any, _size: int) -> None:
-        if not _is_call(value):
-            raise frames.FrameError("a call must be [method, args, streaming, timeout, trace]")
         if call_id % 2 == self._odd or call_id in self._serving:
             raise frames.FrameError(f"call id {call_id} is not the other side's to use now")
         self._serving[call_id] = reply = WiredReply(self, call_id, None)
@@ -263,7 +262,10 @@ class WiredChannel:
     def _take_result(self, call_id: int, value: Any, _size: int) -> None:
         call = self._calls.pop(call_id, None)
         if call is not None:
-            self._guard(call.party.on_result, value)
+            try:
+                call.party.on_result(value)
+            except Exception as error:
+                self._on_fault(error)
             if self._idle is not None:
                 self._settle()
 
@@ -373,14 +375,3 @@ class WiredChannel:
             callback(*args)
         except Exception as error:
             self._on_fault(error)
-
-
-def _is_call(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 5
-        and isinstance(value[0], str)
-        and isinstance(value[1], list)
-        and isinstance(value[2], bool)
-        and (value[3] is None or isinstance(value[3], (int, float)))
-    )

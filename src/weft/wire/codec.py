@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 from weft.wire import msgpack
 from weft.wire.frames import Payload
@@ -15,13 +15,35 @@ _LARGE = 8 * 1024
 
 encode: Callable[[Any], bytes]
 decode: Callable[[Payload], Any]
+decode_call: Callable[[Payload], Any]
+"""Of a CALL: ``[method, args, streaming, timeout s or None, trace]``, checked. Raises ValueError as well."""
+
+
+def _decode_call(payload: Payload) -> Any:
+    value = msgpack.decode(payload)
+    if not _is_call(value):
+        raise CodecError("a call must be [method, args, streaming, timeout, trace]")
+    return value
+
+
+def _is_call(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 5
+        and isinstance(value[0], str)
+        and isinstance(value[1], list)
+        and isinstance(value[2], bool)
+        and (value[3] is None or isinstance(value[3], (int, float)))
+    )
+
 
 try:
     import msgspec.msgpack
 except ImportError:
-    encode, decode, ACCELERATED = msgpack.encode, msgpack.decode, False
+    encode, decode, decode_call, ACCELERATED = msgpack.encode, msgpack.decode, _decode_call, False
 else:
     encode, decode, ACCELERATED = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode, True
+    decode_call = msgspec.msgpack.Decoder(Tuple[str, List[Any], bool, Optional[float], Any]).decode
 
 
 def encode_apart(value: Any) -> Tuple[bytes, bytes]:

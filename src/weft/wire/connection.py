@@ -6,13 +6,15 @@ import asyncio
 from typing import Any, Callable, List, Optional, cast
 
 from weft.wire.codec import encode_apart
-from weft.wire.frames import MAX_PAYLOAD, PART, Deliver, FrameError, FrameReader, Payload, pack_header
+from weft.wire.frames import HEADER, MAX_PAYLOAD, PART, Deliver, FrameError, FrameReader, Payload
 from weft.wire.pieces import Cutting, Joining
 
 _TOGETHER = 16
 """Pieces (two a frame) that are gathered for one write: the other side works on them while the next ones are made."""
 _HIGH_WATER = 1024 * 1024
 """Bytes written but not yet taken by the other side, from which on the connection is congested."""
+
+pack = HEADER.pack
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -29,10 +31,9 @@ class Connection(asyncio.BufferedProtocol):
         lost: Callable[[Optional[Exception]], None],
         relieved: Callable[[], None],
     ) -> None:
-        self._reader = FrameReader(self._received)
-        self._deliver = deliver
-        self._joining = Joining()
+        self._reader = FrameReader(deliver, Joining())
         self._cutting = Cutting()
+        self._cut = self._cutting.calls
         self._pumping = False
         self._lost = lost
         self._relieved = relieved
@@ -54,27 +55,25 @@ class Connection(asyncio.BufferedProtocol):
         """Queue one frame; returns the size of its payload in bytes. Raises FrameError when that is too large."""
         payload, apart = encode_apart(value)
         size = len(payload) + len(apart)
-        if size > MAX_PAYLOAD or (self._cutting and self._cutting.waits(call_id)):
+        if size > MAX_PAYLOAD or call_id in self._cut:
             self._cutting.add(kind, call_id, payload, apart)
             self._pump_later()
             return size
-        self._put(kind, call_id, size, payload, apart)
-        return size
-
-    def _put(self, kind: int, call_id: int, size: int, payload: Payload, apart: Payload = b"") -> None:
-        self._out += (pack_header(kind, call_id, size), payload)
+        out = self._out
+        out += (pack(size, kind, call_id), payload)
         if apart:
-            self._out.append(apart)
+            out.append(apart)
             self._large = True
         if not self._gathering:
             self._gather()
-        elif len(self._out) >= _TOGETHER:
+        elif len(out) >= _TOGETHER:
             self._flush()
+        return size
 
     def drop(self, call_id: int) -> None:
         """Nothing that still waits to be sent of that call is wanted any longer."""
-        if self._cutting and self._cutting.drop(call_id):
-            self._put(PART, call_id, 0, b"")
+        if call_id in self._cut and self._cutting.drop(call_id):
+            self._put_piece(PART, call_id, memoryview(b""))
 
     def _pump_later(self) -> None:
         if self._loop is not None and not self._pumping:
@@ -84,20 +83,17 @@ class Connection(asyncio.BufferedProtocol):
     def _pump(self) -> None:
         """Send one piece a turn, so that other calls' frames go between."""
         self._pumping = False
-        if self._cutting and not self.congested and self._transport is not None:
+        if self._cut and not self.congested and self._transport is not None:
             kind, call_id, piece = self._cutting.next()
-            self._large = True
-            self._put(PART if kind is None else kind, call_id, len(piece), piece)
-            if self._cutting:
+            self._put_piece(PART if kind is None else kind, call_id, piece)
+            if self._cut:
                 self._pump_later()
 
-    def _received(self, kind: int, call_id: int, payload: Payload) -> None:
-        if kind == PART:
-            self._joining.add(call_id, payload)
-            return
-        if self._joining:
-            payload = self._joining.whole(call_id, payload)
-        self._deliver(kind, call_id, payload)
+    def _put_piece(self, kind: int, call_id: int, piece: memoryview) -> None:
+        self._out += (pack(len(piece), kind, call_id), piece)
+        self._large = True
+        if not self._gathering:
+            self._gather()
 
     def _gather(self) -> None:
         """Write a turn's first frame at once, since the other side may be waiting for it; the next ones together."""
@@ -144,7 +140,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         if self._out:
             self._gather()
-        if self._cutting:
+        if self._cut:
             self._pump_later()
 
     def get_buffer(self, _sizehint: int) -> memoryview:
@@ -169,7 +165,7 @@ class Connection(asyncio.BufferedProtocol):
         self.congested = False
         if self._loop is not None:
             self._loop.call_soon(self._relieved)
-            if self._cutting:
+            if self._cut:
                 self._pump_later()
 
     def connection_lost(self, exc: Optional[Exception]) -> None:

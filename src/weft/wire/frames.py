@@ -30,13 +30,14 @@ PART frames before the frame of its own, which has its end: see ``wire.pieces``.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Callable, Union
+from typing import Callable, Dict, List, Protocol, Union
 
 VERSION = 1
 
 HELLO, CALL, RESULT, ERROR, CANCEL, ITEM, END, CREDIT, PING, PONG, PART = range(11)
 
 HEADER = Struct(">IBI")
+"""Length of the payload, kind, call id."""
 MAX_PAYLOAD = 1024 * 1024 + 64 * 1024
 """Bytes of one frame's. A larger one is sent in pieces (wire.pieces)."""
 LAST_ID = 0xFFFFFFFF
@@ -52,15 +53,20 @@ Payload = Union[bytes, bytearray, memoryview]
 Deliver = Callable[[int, int, Payload], None]
 
 
+class Joins(Protocol):
+    """Puts payloads that come in pieces together: see ``pieces.Joining``. ``calls`` is empty while there are none."""
+
+    calls: Dict[int, List[bytes]]
+
+    def add(self, call_id: int, piece: Payload) -> None:
+        """A PART came."""
+
+    def whole(self, call_id: int, last: Payload) -> Payload:
+        """The payload whose own frame came."""
+
+
 class FrameError(Exception):
     """The bytes are no frames of this protocol; the connection cannot go on."""
-
-
-def pack_header(kind: int, call_id: int, length: int) -> bytes:
-    """The nine bytes before a payload of ``length`` bytes. Raises FrameError when it is too long to be sent."""
-    if length > MAX_PAYLOAD:
-        raise FrameError(f"a payload of {length} bytes is over the limit of {MAX_PAYLOAD}: send it in pieces")
-    return HEADER.pack(length, kind, call_id)
 
 
 def next_id(call_id: int) -> int:
@@ -75,10 +81,11 @@ class FrameReader:
     many came. A payload may lie in that memory and is the receiver's only until ``deliver`` returns.
     """
 
-    __slots__ = ("_begin", "_deliver", "_end", "_memory", "_view")
+    __slots__ = ("_begin", "_deliver", "_end", "_joining", "_memory", "_view")
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, joining: Joins) -> None:
         self._deliver = deliver
+        self._joining = joining
         self._begin = 0
         self._end = 0
         self._allocate(_LEAST)
@@ -104,7 +111,7 @@ class FrameReader:
         """``size`` bytes came. Raises FrameError on a frame that cannot be: too long, or of an unknown kind."""
         memory, position = self._memory, self._begin
         self._end = end = self._end + size
-        unpack, deliver = HEADER.unpack_from, self._deliver
+        unpack, deliver, joined = HEADER.unpack_from, self._deliver, self._joining.calls
         needed = 9
         while end - position >= 9:
             length, kind, call_id = unpack(memory, position)
@@ -116,8 +123,13 @@ class FrameReader:
             if stop > end:
                 needed = 9 + length
                 break
-            payload = memory[position + 9 : stop] if length < _VIEWED else self._view[position + 9 : stop]
-            deliver(kind, call_id, payload)
+            payload: Payload = memory[position + 9 : stop] if length < _VIEWED else self._view[position + 9 : stop]
+            if kind == PART:
+                self._joining.add(call_id, payload)
+            elif joined:
+                deliver(kind, call_id, self._joining.whole(call_id, payload))
+            else:
+                deliver(kind, call_id, payload)
             position = stop
         self._keep(position, needed)
 

@@ -25,15 +25,9 @@ class Cutting:
     """What waits to be sent in pieces, and whatever else of those calls has to wait behind it."""
 
     def __init__(self) -> None:
-        self._calls: Dict[int, Deque[Tuple[int, Deque[memoryview]]]] = {}
+        self.calls: Dict[int, Deque[Tuple[int, Deque[memoryview]]]] = {}
+        """What waits, by call: whatever is new of one of these has to wait behind it."""
         self._begun: List[int] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._calls)
-
-    def waits(self, call_id: int) -> bool:
-        """Whether something of that call has to be sent before anything new of it."""
-        return call_id in self._calls
 
     def add(self, kind: int, call_id: int, *parts: bytes) -> None:
         """Queue one payload, given in parts. Raises FrameError when it is too large however it is sent."""
@@ -42,12 +36,12 @@ class Cutting:
             raise FrameError(f"a value of {size} bytes is over the limit of {MAX_VALUE}: stream it")
         views = [memoryview(part) for part in parts]
         pieces = deque(view[at : at + PIECE] for view in views for at in range(0, len(view), PIECE))
-        self._calls.setdefault(call_id, deque()).append((kind, pieces or deque([memoryview(b"")])))
+        self.calls.setdefault(call_id, deque()).append((kind, pieces or deque([memoryview(b"")])))
 
     def next(self) -> Piece:
         """The next piece to send; the calls take turns."""
         call_id = self._turn()
-        messages = self._calls[call_id]
+        messages = self.calls[call_id]
         kind, pieces = messages[0]
         piece = pieces.popleft()
         if pieces:
@@ -55,12 +49,12 @@ class Cutting:
         messages.popleft()
         self._begun.remove(call_id)
         if not messages:
-            del self._calls[call_id]
+            del self.calls[call_id]
         return kind, call_id, piece
 
     def _turn(self) -> int:
         if len(self._begun) < AT_ONCE:
-            fresh = next((call_id for call_id in self._calls if call_id not in self._begun), None)
+            fresh = next((call_id for call_id in self.calls if call_id not in self._begun), None)
             if fresh is not None:
                 self._begun.append(fresh)
                 return fresh
@@ -70,7 +64,7 @@ class Cutting:
 
     def drop(self, call_id: int) -> bool:
         """Give up all that waits of a call. True: part of it has been sent, and an empty PART must follow."""
-        self._calls.pop(call_id, None)
+        self.calls.pop(call_id, None)
         begun = call_id in self._begun
         if begun:
             self._begun.remove(call_id)
@@ -81,11 +75,9 @@ class Joining:
     """Pieces that came and wait for the rest of their payload."""
 
     def __init__(self) -> None:
-        self._calls: Dict[int, List[bytes]] = {}
+        self.calls: Dict[int, List[bytes]] = {}
+        """What came, by call."""
         self._sizes: Dict[int, int] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._calls)
 
     def add(self, call_id: int, piece: Payload) -> None:
         """A PART came. Raises FrameError when there is too much of it."""
@@ -93,14 +85,14 @@ class Joining:
             self._forget(call_id)
             return
         size = self._sizes.get(call_id, 0) + len(piece)
-        if size > MAX_VALUE or (call_id not in self._calls and len(self._calls) >= AT_ONCE):
-            raise FrameError(f"{size} bytes in pieces, with {len(self._calls)} others under way")
-        self._calls.setdefault(call_id, []).append(bytes(piece))
+        if size > MAX_VALUE or (call_id not in self.calls and len(self.calls) >= AT_ONCE):
+            raise FrameError(f"{size} bytes in pieces, with {len(self.calls)} others under way")
+        self.calls.setdefault(call_id, []).append(bytes(piece))
         self._sizes[call_id] = size
 
     def whole(self, call_id: int, last: Payload) -> Payload:
         """The payload whose own frame came, with ``last`` as its end."""
-        pieces = self._calls.get(call_id)
+        pieces = self.calls.get(call_id)
         if pieces is None:
             return last
         size = self._sizes[call_id] + len(last)
@@ -110,5 +102,5 @@ class Joining:
         return b"".join((*pieces, last))
 
     def _forget(self, call_id: int) -> None:
-        self._calls.pop(call_id, None)
+        self.calls.pop(call_id, None)
         self._sizes.pop(call_id, None)
