@@ -227,3 +227,25 @@ def test_a_folder_that_goes_takes_its_plugins_along(run, following, write):
             await its.event("running", "shop")
 
     run(main())
+
+
+def test_a_folder_that_cannot_be_read_for_a_while_keeps_its_plugins(run, following, write, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    monkeypatch.setattr("weft.engine.bell.POLL", 0.05)
+    turned = following.folder.with_name("turned")
+
+    async def main():
+        async with following as its:
+            write(its.folder / "shop.py")
+            await its.engine.load(its.folder, watch=True)
+            its.folder.rename(turned)
+            its.folder.symlink_to(its.folder.name)  # a loop: nobody can read it, root neither
+            assert "is tried again" in (await its.event("watch_failed", "")).message
+            assert its.engine.plugin("shop").state == "running"
+            its.folder.unlink()
+            write(turned / "cart.py")
+            turned.rename(its.folder)
+            await its.event("running", "cart")
+            assert "unloaded" not in [each.kind for each in its.events]
+
+    run(main())

@@ -32,11 +32,15 @@ class Bell:
     async def wait(self) -> None:
         """Until it rings, or it is time to look."""
         try:
-            async with asyncio.timeout(max(self._every, self._took * SHARE)):
+            async with asyncio.timeout(self.rest(self._every)):
                 await self._rung.wait()
         except TimeoutError:
             pass
         self._rung.clear()
+
+    def rest(self, least: float) -> float:
+        """Seconds until the next look: ``least``, and more where looks take long."""
+        return max(least, self._took * SHARE)
 
     @contextmanager
     def looking(self) -> Iterator[None]:

@@ -49,6 +49,7 @@ class Watch:
         self._names: dict[Path, str] = {}
         self._again: set[Path] = set()
         self._left: set[Path] = set()
+        self._blind = False
 
     async def look(self, sources: Collection[Path]) -> None:
         """Before a load of ``sources``: what they are now is what it reads."""
@@ -77,7 +78,7 @@ class Watch:
         before: Stamps = dict(self._seen)
         unsettled = False
         while True:
-            await (asyncio.sleep(SETTLE) if unsettled else bell.wait())
+            await (asyncio.sleep(bell.rest(SETTLE)) if unsettled else bell.wait())
             with bell.looking():
                 now = await self._now()
             changed = {path for path in {*now, *self._seen} if now.get(path) != self._seen.get(path)}
@@ -89,7 +90,16 @@ class Watch:
                 self._seen = kept | {path: now[path] for path in settled if path in now}
 
     async def _now(self) -> Stamps:
-        return await asyncio.to_thread(stamps, self._source, alone=self._alone is not None)
+        """What is there; what was there as long as it cannot be read."""
+        try:
+            found = await asyncio.to_thread(stamps, self._source, alone=self._alone is not None)
+        except OSError as error:
+            if not self._blind:
+                self._engine.emit("", "watch_failed", f"{self._source} cannot be read, and is tried again: {error}")
+            self._blind = True
+            return dict(self._seen)
+        self._blind = False
+        return found
 
     async def _apply(self, settled: set[Path]) -> None:
         """Bring what runs in line with these paths, and with those that waited for others."""
