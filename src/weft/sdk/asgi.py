@@ -53,7 +53,7 @@ class AsgiProvider:
             await self._application(cycle.scope, cycle.receive, cycle.send)
         except ClientLeft:
             cycle.returned()
-        except Exception:
+        except (Exception, SystemExit, KeyboardInterrupt):  # a request ends nobody but itself
             logger.exception("the application raised while it served %s", cycle.scope["path"])
             cycle.failed()
         except asyncio.CancelledError:

@@ -31,8 +31,12 @@ class Lifespan:
         self._started, self._stopped = loop.create_future(), loop.create_future()
         self._events.put_nowait({"type": "lifespan.startup"})
         self._task = loop.create_task(self._run())
-        if not await self._started:
-            await self._abandon()
+        goes_on = False
+        try:
+            goes_on = await self._started
+        finally:
+            if not goes_on:
+                await self._abandon()
 
     async def shutdown(self) -> None:
         """Returns when the application has shut down; nothing to do for one without lifespan."""
@@ -52,7 +56,7 @@ class Lifespan:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
             await self._application(scope, self._events.get, self._send)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # it ends nobody but itself
             self._ended(error)
         except asyncio.CancelledError:
             self._ended(None)
@@ -80,7 +84,7 @@ class Lifespan:
         if not self._started.done():
             self._started.set_exception(StartFailed(message or "lifespan.startup.failed", traceback=message))
 
-    def _ended(self, error: Optional[Exception]) -> None:
+    def _ended(self, error: Optional[BaseException]) -> None:
         assert self._started is not None
         assert self._stopped is not None
         if not self._started.done():

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 from weft.errors import ContractMismatch, StartFailed
 from weft.sdk import web
 from weft.sdk.loader import load_entry
-from weft.sdk.plugin_context import Context, enter
+from weft.sdk.plugin_context import Context
 
 WEB = "web@1"
 
@@ -40,7 +40,6 @@ class HostedPlugin:
         Returns ``entry``, ``provides`` (list of name@major), ``kind``, ``name`` (what its ``name()`` says, or ''), and
         of contracts ``described`` and ``constants``.
         """
-        enter(self.context)
         wanted = self._settings["provides"]
         entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"], module=wanted != [WEB])
         kind = web.kind_of(entry) if not wanted or WEB in wanted else None

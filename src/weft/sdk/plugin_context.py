@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from typing import Any, Callable, Optional, TypeVar
 
 from weft.errors import UsageError
@@ -47,8 +48,12 @@ class Context:
         return f"Context(name={self.name!r}, version={self.version!r}, data_dir={os.fspath(self.data_dir)!r})"
 
 
+GIVEN = "__weft_context__"
+"""The global of a plugin's modules by which ``context()`` knows whose they are, where several share an interpreter."""
+
+
 class _Current:
-    """The process's one plugin: set once, by the process itself, before the plugin's code is imported."""
+    """A process's one plugin: set once, by the process itself, before the plugin's code is imported."""
 
     context: Optional[Context] = None
 
@@ -59,7 +64,13 @@ def enter(context: Context) -> None:
 
 
 def context() -> Context:
-    """The context of the plugin that this process runs. Raises UsageError anywhere else."""
-    if _Current.context is None:
-        raise UsageError("there is no plugin context here: this process was not started by a weft host")
-    return _Current.context
+    """The context of the plugin that calls this, or that this process runs. Raises UsageError anywhere else."""
+    if _Current.context is not None:
+        return _Current.context
+    frame: Any = sys._getframe(1)  # noqa: SLF001 - no variable says which plugin of several in one interpreter calls
+    while frame is not None and GIVEN not in frame.f_globals:
+        frame = frame.f_back
+    if frame is None:
+        raise UsageError("there is no plugin context here: this code was not started by a weft host")
+    its: Context = frame.f_globals[GIVEN]
+    return its

@@ -17,6 +17,7 @@ from weft.calls.once import Once, Unattended
 from weft.calls.wired import WiredChannel
 from weft.sdk import guard, output
 from weft.sdk.plugin import HostedPlugin
+from weft.sdk.plugin_context import enter
 
 HELLO_TIMEOUT = 30.0
 """Seconds."""
@@ -104,6 +105,7 @@ class Process:
 
     async def _start(self, settings: dict[str, Any]) -> dict[str, Any]:
         self._plugin = HostedPlugin(settings, use=self._use, on_hung=self._on_hung)
+        enter(self._plugin.context)
         facts = await self._plugin.start()
         self._methods.update(self._plugin.methods)
         gc.collect()

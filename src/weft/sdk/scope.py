@@ -6,6 +6,8 @@ import asyncio
 from typing import Any, Dict, List, MutableMapping, Optional
 
 Message = MutableMapping[str, Any]
+MAX_HEAD = 1024 * 1024
+"""Bytes of response headers."""
 
 _ASGI = {
     "http": {"version": "3.0", "spec_version": "2.3"},
@@ -53,11 +55,16 @@ def _unquoted(path: bytes) -> str:
 
 
 def format_head(headers: Any) -> bytes:
-    """Headers, an iterable of (name, value) bytes, as a header block. Raises ValueError for a line break in one."""
+    """Headers, an iterable of (name, value) bytes, as a header block.
+
+    Raises ValueError for a line break in one, and for more than MAX_HEAD bytes of them.
+    """
     lines = [b"%b: %b\r\n" % (name.lower(), value) for name, value in headers]
     head = b"".join(lines)
     if head.count(b"\n") != len(lines):  # only here is it known where each header ends
         raise ValueError(f"ASGI: a header's name or value holds a line break: {headers!r}")
+    if len(head) > MAX_HEAD:
+        raise ValueError(f"ASGI: {len(head)} bytes of headers: at most {MAX_HEAD} are sent")
     return head
 
 

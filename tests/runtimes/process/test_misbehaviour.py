@@ -76,15 +76,24 @@ def test_one_that_never_answers_can_be_stopped(run, started, get):
     run(main())
 
 
-@pytest.mark.parametrize(("target", "code"), [(b"/die", 9), (b"/exit", 4)])
-def test_one_that_exits_in_a_request_loses_its_calls(run, started, get, target, code):
+def test_one_that_calls_sys_exit_in_a_request_fails_that_request_alone(run, started, get):
+    async def main():
+        async with started("exits_in_request") as (instance, lines):
+            assert (await get(instance, b"/exit"))[0] == 500
+            await lines.until("SystemExit: 4")
+            assert (await get(instance))[0] == 200
+
+    run(main())
+
+
+def test_one_that_exits_in_a_request_loses_its_calls(run, started, get):
     async def main():
         async with started("exits_in_request") as (instance, _):
             assert (await get(instance))[0] == 200
             with pytest.raises(InstanceLost) as caught:
-                await get(instance, target)
+                await get(instance, b"/die")
             assert caught.value.plugin == "exits_in_request"
-            assert await instance.ended() == f"exited with code {code}"
+            assert await instance.ended() == "exited with code 9"
 
     run(main())
 

@@ -26,11 +26,10 @@ from weft.runtimes.inline.names import plugin_files
 from weft.runtimes.inline.thread import in_thread
 from weft.runtimes.launch import Facts, Launch, Output
 from weft.sdk.plugin import HostedPlugin
+from weft.sdk.plugin_context import GIVEN
 
 logger = logging.getLogger("weft.runtimes.inline")
 
-GIVEN = "__weft_context__"
-"""The global of every module of a plugin by which ``weft.sdk.context()`` knows whose it is."""
 _NO_FOLDER = os.devnull
 """No folder is searched by the plugin side: the finder knows where the modules are."""
 _LOOK = 0.01
