@@ -34,8 +34,16 @@ class Gallery(Protocol):
     def total(self, numbers: Iterator[int]) -> int: ...
     def have_read(self) -> int: ...
     def doubled(self, numbers: Iterator[int]) -> Iterator[int]: ...
+    @hook()
+    def thread(self) -> int: ...
     @hook(mode="pipeline")
     def render(self, page: str) -> str: ...
+
+
+@pytest.fixture
+def gallery_source():
+    """The file of the plugin ``gallery``."""
+    return GALLERY
 
 
 @pytest.fixture
@@ -48,6 +56,15 @@ def contracts():
 def gallery(engine):
     """The plugin ``gallery``, in a process of its own, as its contract."""
     engine.load(GALLERY)
+    return engine.use(Gallery)
+
+
+@pytest.fixture
+def inline(engine, tmp_path):
+    """The plugin ``gallery`` in this interpreter, as its contract."""
+    source = tmp_path / "gallery.py"
+    source.write_text(GALLERY.read_text().replace("# provides =", '# runtime = "inline"\n# provides ='))
+    engine.load(source)
     return engine.use(Gallery)
 
 

@@ -105,22 +105,30 @@ def test_letting_go_ends_the_source(stream):
     assert source.closed.wait(10)
 
 
-def test_a_stream_of_a_closed_engine_says_so(tmp_path):
+@pytest.mark.parametrize("endless", [False, True], ids=["events", "endless"])
+def test_a_stream_that_waits_when_the_engine_closes(tmp_path, endless):
     engine = weft.sync.Engine(tmp_path).start()
-    events = engine.events()
-    failures = []
+    reading, ended = threading.Event(), []
+
+    async def never():
+        reading.set()
+        yield await asyncio.Event().wait()
+
+    stream = Stream(engine._portal, never) if endless else engine.events()
 
     def wait():
-        with pytest.raises(Unavailable, match="closed") as caught:
-            next(events)
-        failures.append(caught.value)
+        try:
+            ended.append(next(stream, "the end"))
+        except Unavailable as error:
+            ended.append(str(error))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
+    assert not endless or reading.wait(10)
     engine.close()
     waiting.join(10)
-    assert failures
-    events.close()
+    assert ended == ["the engine was closed before this was done" if endless else "the end"]
+    stream.close()
 
 
 def test_events_come_from_the_moment_they_are_asked_for(engine, release):

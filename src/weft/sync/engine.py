@@ -10,7 +10,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 from weft import engine as asynchronous
 from weft.contracts.declare import contract_of
 from weft.engine import Plugin
-from weft.errors import ContractError, UsageError
+from weft.errors import ContractError, Unavailable, UsageError
 from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
 from weft.sync.stream import Stream
@@ -89,6 +89,7 @@ class Engine:
         return self._portal.run(method, self._portal.resource, *args, **kwargs)
 
     load = _without_await(asynchronous.Engine.load)
+    load_installed = _without_await(asynchronous.Engine.load_installed)
     upgrade = _without_await(asynchronous.Engine.upgrade)
     unload = _without_await(asynchronous.Engine.unload)
     collect = _without_await(asynchronous.Engine.collect)
@@ -118,8 +119,16 @@ class Engine:
         return self.call(_hooks, _plain(contract))
 
     def events(self) -> Stream[Event]:
-        """What happens from now on; close it when it is enough. A slow consumer misses the oldest."""
-        return Stream(self._portal, self._portal.resource.events).begin()
+        """What happens from now on, until the engine has ended. A slow consumer misses the oldest."""
+        return _Events(self._portal, self._portal.resource.events).begin()
+
+
+class _Events(Stream[Event]):
+    def __next__(self) -> Event:
+        try:
+            return super().__next__()
+        except Unavailable:
+            raise StopIteration from None
 
 
 def _plain(contract: Callable[..., C]) -> Callable[..., C]:

@@ -63,6 +63,9 @@ class Gallery:
         async for number in numbers:
             yield number * 2
 
+    def thread(self) -> int:
+        return threading.get_ident()
+
     def render(self, page: str) -> str:
         return page + "!"
 
