@@ -1,6 +1,6 @@
 """What 2,000 times of load, call and unload leave behind, in a process and inline: per cent that the last 500 add.
 
-Memory of the host and of every process that it has left, PSS.
+Memory of the host and of every process that it has left, PSS without the pages of files, which others share.
 """
 
 import json

@@ -132,9 +132,9 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     return sum(int(f[11]) + int(f[12]) for pid in pids if (f := _fields(pid))) / TICK
 
 
-def pss(pid: int) -> int:
-    """Proportional set size in bytes: shared pages are divided among those who share them."""
+def pss(pid: int, which: str = "Pss") -> int:
+    """Proportional set size in bytes: shared pages are divided among those who share them. ``Pss_Anon``: no file's."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{which}:"):
             return int(line.split()[1]) * 1024
-    raise Died(f"process {pid} has no Pss line")
+    raise Died(f"process {pid} has no line {which}")

@@ -45,7 +45,7 @@ def size() -> dict[str, int]:
     gc.collect()  # what is left, not what Python has yet to look at
     pids = [os.getpid(), *below(os.getpid())]
     open_files = len(list(Path("/proc/self/fd").iterdir()))
-    return {"bytes": sum(map(pss, pids)), "open_files": open_files, "processes": len(pids)}
+    return {"bytes": sum(pss(pid, "Pss_Anon") for pid in pids), "open_files": open_files, "processes": len(pids)}
 
 
 if __name__ == "__main__":
