@@ -6,27 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 from weft.engine import dependencies
 from weft.engine.files import Copied
+from weft.engine.given import Given
 from weft.engine.plugin import Plugin
-from weft.engine.release import Release
 from weft.errors import Conflict, LoadFailed, UsageError, WeftError
-from weft.manifest import Manifest, Order
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the host gives one plugin, over what its manifest says; kept over its upgrades."""
-
-    config: Mapping[str, Any] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    order: Order | None = None
-
-    def over(self, before: Release) -> Given:
-        """What the release before was given, and this over it."""
-        return Given({**before.config, **self.config}, {**before.env, **self.env}, self.order or before.order)
+from weft.manifest import Manifest
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +21,7 @@ class Job:
 
     source: Path
     name: str | None = None
-    given: Given = Given()
+    given: Given = field(default_factory=Given)
     replaces: frozenset[str] = frozenset()
     installed: EntryPoint | None = None
     """What to read it from where it is installed in this interpreter; ``source`` is the folder then."""

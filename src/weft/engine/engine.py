@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from weft.engine.batch import Given
 from weft.engine.bound import Elsewhere
 from weft.engine.core import Core
-from weft.engine.intake import Intake, by_name
+from weft.engine.given import given_by_name, given_to_one
+from weft.engine.intake import Intake
 from weft.engine.plugin import Plugin
 from weft.manifest import Order
 from weft.manifest.installed import GROUP
@@ -106,7 +106,7 @@ class Engine(Core):
         ``config`` and ``order`` go by the plugins' names. Nothing is installed for them. Raises as ``load`` does of a
         folder.
         """
-        given = by_name(f"the plugins of {group}", config=config, order=order)
+        given = given_by_name(f"the plugins of {group}", config=config, order=order)
         return await self._intake.carry(self._intake.load_installed(group, given, progress))
 
     async def upgrade(
@@ -124,7 +124,7 @@ class Engine(Core):
         was given before. The same files and settings are nothing to do. Raises as ``load`` does, UnknownPlugin, and
         Refused when others require a version that this is not; the old one has not noticed then.
         """
-        given = Given(config or {}, env or {})
+        given = given_to_one(config=config, env=env)
         return await self._intake.carry(self._intake.upgrade(name, _path(source), given, progress))
 
 

@@ -7,9 +7,10 @@ from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from weft.engine.batch import Given, Job, Outcome, plugins_of
+from weft.engine.batch import Job, Outcome, plugins_of
 from weft.engine.core import Core
 from weft.engine.files import Files
+from weft.engine.given import Given, given_by_name, given_to_one
 from weft.engine.loading import Loader
 from weft.engine.plugin import Plugin
 from weft.engine.watching import Watch
@@ -38,35 +39,42 @@ class Intake:
         *,
         name: str | None,
         config: Mapping[str, Any] | None,
-        env: Mapping[str, str] | Mapping[str, Mapping[str, str]] | None,
+        env: Mapping[str, Any] | None,
         order: Order | Mapping[str, Order] | None,
         watch: bool,
         progress: Progress,
     ) -> tuple[Plugin, ...]:
         """See Engine.load."""
         found = await self._find(source, empty=watch)
-        alone = found == [source]
-        if name is not None and not alone:
+        if found == [source]:
+            job = Job(source, name, given_to_one(config=config, env=env, order=order))
+            return (await self._load_one(job, watch=watch, progress=progress),)
+        if name is not None:
             raise UsageError(f"{source} is a folder of plugins, and name=… is for one: load {name!r} by its own path")
-        given = {} if alone else by_name(f"{source} is a folder of plugins", config=config, env=env, order=order)
-        jobs = [Job(source, name, _given(config, env, order))] if alone else [Job(path) for path in found]
-        watched = Watch(
-            self._engine,
-            self._loader,
-            source,
-            alone=jobs[0] if alone else None,
-            given=given,
-            progress=progress,
-        )
+        given = given_by_name(f"{source} is a folder of plugins", config=config, env=env, order=order)
+        return await self._load_folder(source, found, given, watch=watch, progress=progress)
+
+    async def _load_one(self, job: Job, *, watch: bool, progress: Progress) -> Plugin:
+        following = Watch(self._engine, self._loader, job.source, alone=job, given={}, progress=progress)
         if watch:
-            await watched.look(found)
+            await following.look([job.source])
+        outcomes = await self._loader.load([job], given={}, progress=progress)
+        plugin = _only(outcomes)
+        if watch:
+            self._follow(following, outcomes, job.source)
+        return plugin
+
+    async def _load_folder(
+        self, source: Path, found: list[Path], given: Mapping[str, Given], *, watch: bool, progress: Progress
+    ) -> tuple[Plugin, ...]:
+        following = Watch(self._engine, self._loader, source, alone=None, given=given, progress=progress)
+        if watch:
+            await following.look(found)
+        jobs = [Job(path) for path in found]
         outcomes = await self._loader.load(jobs, given=given, progress=progress, strict=not watch)
-        watched.loaded(outcomes)
-        if alone:
-            plugins: tuple[Plugin, ...] = (_only(outcomes),)
         if watch:
-            self._follow(watched, source)
-        return plugins if alone else plugins_of(outcomes)
+            self._follow(following, outcomes, source)
+        return plugins_of(outcomes)
 
     async def load_installed(self, group: str, given: Mapping[str, Given], progress: Progress) -> tuple[Plugin, ...]:
         """See Engine.load_installed."""
@@ -114,7 +122,8 @@ class Intake:
                 return []
             raise
 
-    def _follow(self, watch: Watch, source: Path) -> None:
+    def _follow(self, watch: Watch, outcomes: Sequence[Outcome], source: Path) -> None:
+        watch.loaded(outcomes)
         task = asyncio.create_task(watch.run())
         self._watches.add(task)
         task.add_done_callback(lambda done: self._end_watch(done, source))
@@ -130,26 +139,3 @@ def _only(outcomes: Sequence[Outcome]) -> Plugin:
     if isinstance(outcome.result, WeftError):
         raise outcome.result
     return outcome.result
-
-
-def _given(config: Any, env: Any, order: Any) -> Given:
-    """What one plugin is given. Raises UsageError for what has another shape."""
-    for key, value in (("config", config), ("env", env)):
-        if value is not None and not isinstance(value, Mapping):
-            raise UsageError(f"{key}: expected a mapping, found {type(value).__name__}")
-    if order is not None and not isinstance(order, Order):
-        raise UsageError(f"order: expected weft.manifest.Order, found {type(order).__name__}")
-    return Given(config or {}, env or {}, order)
-
-
-def by_name(what: str, **tables: Any) -> dict[str, Given]:
-    """What several plugins are given, by their names. Raises UsageError for what has another shape."""
-    named = {key: table for key, table in tables.items() if table is not None}
-    for key, table in named.items():
-        if not isinstance(table, Mapping):
-            raise UsageError(f"{key}: {what}: give {key} by name, as in {{'shop': …}}")
-    names = {name for table in named.values() for name in table}
-    try:
-        return {name: _given(*(named.get(key, {}).get(name) for key in ("config", "env", "order"))) for name in names}
-    except UsageError as error:
-        raise UsageError(f"{error} ({what}: what is given goes by their names)") from None

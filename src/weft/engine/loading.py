@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from weft.engine.batch import Batch, Given, Job, Outcome
+from weft.engine.batch import Batch, Job, Outcome
 from weft.engine.core import Core
 from weft.engine.files import Copied, Files
+from weft.engine.given import Given
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.errors import StorageFailed, WeftError

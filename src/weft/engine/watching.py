@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from weft.engine import dependencies
-from weft.engine.batch import Given, Job, Outcome
+from weft.engine.batch import Job, Outcome
 from weft.engine.bell import Bell
 from weft.engine.core import Core
+from weft.engine.given import Given
 from weft.engine.loading import Loader
 from weft.engine.plugin import Plugin
 from weft.engine.stamps import Stamps, stamps
