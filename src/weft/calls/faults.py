@@ -12,8 +12,10 @@ from weft.errors import (
     Overloaded,
     PluginError,
     ProtocolError,
+    Refused,
     StartFailed,
     Unavailable,
+    UsageError,
     WeftError,
     WrongArgument,
     WrongResult,
@@ -30,6 +32,8 @@ _KINDS: Dict[str, Type[WeftError]] = {
     "unavailable": Unavailable,
     "argument": WrongArgument,
 }
+_HOST_KINDS: Dict[str, Type[WeftError]] = {"refused": Refused, "usage": UsageError}
+"""What a host alone says to a plugin; at the host they would be the plugin's own."""
 MAX_TEXT = 64 * 1024
 """Characters of a message or traceback that cross; the middle of a longer one is left out."""
 
@@ -98,6 +102,9 @@ class Faults:
         for kind, its in _KINDS.items():
             if isinstance(error, its):
                 return _described(kind, "", str(error), "")
+        for kind, its in _HOST_KINDS.items():
+            if isinstance(error, its):
+                return _described(kind, _type_name(error), str(error), plugin_traceback(error))
         return _described("raised", _type_name(error), _message(error), plugin_traceback(error))
 
     def error(self, described: Any) -> WeftError:
@@ -109,6 +116,8 @@ class Faults:
         kind, message = described.get("kind", "raised"), described.get("message", "")
         if kind in _KINDS:
             return _KINDS[kind](message if self._relays else f"{self.who}: {message}")
+        if kind in _HOST_KINDS and self._relays:
+            return _HOST_KINDS[kind](message)
         whose = {"plugin": described.get("plugin", ""), "version": described.get("version", "")}
         type_name, traceback = described.get("type", ""), described.get("traceback", "")
         if not whose["plugin"] or not self._relays:

@@ -71,8 +71,6 @@ class _Differences:
         if found is None:
             self.reasons.append(f"{host.name} is missing")
             return host
-        if found.required and not host.required:
-            self.reasons.append(f"{host.name} has no default")
         if found.keyword_only and not host.keyword_only:
             self.reasons.append(f"{host.name} can be given by name only")
         if isinstance(found.shape, Anything) and place not in self._kinds(self._provider):

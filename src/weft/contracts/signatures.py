@@ -28,6 +28,10 @@ class Read(NamedTuple):
     kind: str
 
 
+NONE_PASSES = ("first", "pipeline")
+"""Modes of hooks in which a provider may give None, whatever else the contract says that it gives."""
+
+
 class Reader:
     """Reads functions. ``lenient``, for providers: no annotation, or one of unknown names, matches anything."""
 
@@ -71,8 +75,6 @@ class Reader:
             return []
         if found.kind is inspect.Parameter.POSITIONAL_ONLY and not self._lenient:
             self._problem(where, "it can be given by position only; leave out the / after it")
-        if found.name.startswith("__") and not self._lenient:
-            self._problem(where, "its name begins with __, which Python changes within a class; rename it")
         shape, kind = self._placed(where, self.resolved(where, function, found.name, found.annotation))
         required = found.default is _EMPTY
         if not required and not self._lenient:
@@ -95,6 +97,9 @@ class Reader:
     def _result(self, function: Any, written: Any) -> Tuple[Shape, bool, bool]:
         """The shape of the result or of its items, whether it streams, and whether it is asynchronous."""
         annotation = self.resolved("result", function, "return", written)
+        hook = getattr(function, "__weft_hook__", None)
+        if hook is not None and hook.mode in NONE_PASSES and annotation is not _EMPTY:
+            annotation = typing.Optional[annotation]
         origin = typing.get_origin(annotation)
         coroutine = inspect.iscoroutinefunction(function)
         if origin not in STREAMS:

@@ -119,6 +119,11 @@ class Crew:
         self._told = {contract.key: contract.describe() for contract in launch.contracts}
         return Member(await self._runtime.start(launch, self._output), self.release.number)
 
+    def known(self, key: str) -> Contract | None:
+        """The contract of that key as the instances know it."""
+        described = self._told.get(key) or self.facts.described.get(key)
+        return Contract.parse(described) if described is not None else None
+
     def bind(self, contract: Contract) -> None:
         """Tell the instances of a contract, unless they know it. Raises ContractMismatch."""
         described = contract.describe()

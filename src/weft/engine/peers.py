@@ -34,7 +34,7 @@ class Peers:
 
     def use(self, contract: Callable[..., Any], name: str | None) -> Any:
         """See ``Context.use``."""
-        return self._using.use(contract, self._find(contract_of(contract), name).name)
+        return self._using.use_as_peer(contract, self._find(contract_of(contract), name))
 
     def _find(self, contract: Contract, name: str | None) -> Plugin:
         """The peer, which the plugin's permissions must name. Raises Refused, and UsageError where there is none."""
@@ -63,7 +63,7 @@ class Peers:
             raise Refused(f"plugin {self._manifest.name} has asked for {MOST_PEERS} peers: keep those that it has")
         try:
             contract = Contract.parse(described)
-            found: Plugin | WeftError = self._using.checked(contract, self._find(contract, name))
+            found: Plugin | WeftError = self._using.check_peer(contract, self._find(contract, name))
         except WeftError as error:
             found = error
         self._asked[number] = found

@@ -82,9 +82,13 @@ class Plugin:
         return self._crew is None
 
     def bind(self, contract: Contract) -> None:
-        """Tell the instances of a contract that they were not started with. Raises ContractMismatch."""
+        """Tell the instances of the host's contract, unless they know it. Raises ContractMismatch."""
         if self._crew is not None:
             self._crew.bind(contract)
+
+    def known(self, key: str) -> Contract | None:
+        """The contract of that key as the instances know it: the host's, or what they say themselves."""
+        return self._crew.known(key) if self._crew is not None else None
 
     def pick(self) -> Channel:
         """The channel of the instance with the fewest calls in flight. Raises Unavailable when none is live."""

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
+from weft.contracts.implementation import compare
 from weft.engine.bound import Bound, Elsewhere
 from weft.engine.contracts import Contracts
 from weft.engine.plugin import Plugin
@@ -35,9 +36,26 @@ class Using:
     def use(self, cls: Callable[..., C], name: str | None = None) -> C:
         """See Engine.use."""
         contract = self._known(cls)
-        bound = self.bind(cls, contract, self._one(contract, name))
-        made: Any = bound.proxy
+        made: Any = self.bind(cls, contract, self._one(contract, name)).proxy
         return made  # type: ignore[no-any-return]  # a proxy is a C by its shape
+
+    def use_as_peer(self, cls: Callable[..., C], plugin: Plugin) -> C:
+        """The same for another plugin, whose own idea of the contract changes nothing for the others."""
+        contract = contract_of(cls)
+        self.check_peer(contract, plugin)
+        made: Any = self._held(cls, contract, plugin).proxy
+        return made  # type: ignore[no-any-return]  # a proxy is a C by its shape
+
+    def check_peer(self, contract: Contract, plugin: Plugin) -> Plugin:
+        """The plugin, which provides the contract as another plugin knows it. Raises ContractMismatch."""
+        self._check_provides(contract, plugin)
+        known = plugin.known(contract.key)
+        problems = compare(contract, known) if known is not None else []
+        if problems:
+            raise _mismatch(
+                plugin, f"it does not provide {contract.key}:" + "".join(f"\n  {each}" for each in problems)
+            )
+        return plugin
 
     def all(self, cls: Callable[..., C]) -> dict[str, C]:
         """See Engine.all."""
@@ -80,21 +98,20 @@ class Using:
 
     def bind(self, cls: Callable[..., Any], contract: Contract, plugin: Plugin) -> Bound:
         """The plugin's side of a contract. Raises ContractMismatch where it does not provide it."""
-        bound = Bound(cls, contract, self.checked(contract, plugin), self._elsewhere)
+        self._check_provides(contract, plugin)
+        plugin.bind(contract)
+        return self._held(cls, contract, plugin)
+
+    def _held(self, cls: Callable[..., Any], contract: Contract, plugin: Plugin) -> Bound:
+        bound = Bound(cls, contract, plugin, self._elsewhere)
         self._bound.add(bound)
         return bound
 
-    def checked(self, contract: Contract, plugin: Plugin) -> Plugin:
-        """The plugin, which knows the contract from now on. Raises ContractMismatch where it does not provide it."""
+    @staticmethod
+    def _check_provides(contract: Contract, plugin: Plugin) -> None:
         if contract.key not in plugin.provides:
             provided = ", ".join(plugin.provides) or f"nothing, and is {plugin.state}"
-            raise ContractMismatch(
-                f"it does not provide {contract.key} (it provides {provided})",
-                plugin=plugin.name,
-                version=plugin.version,
-            )
-        plugin.bind(contract)
-        return plugin
+            raise _mismatch(plugin, f"it does not provide {contract.key} (it provides {provided})")
 
     def _one(self, contract: Contract, name: str | None) -> Plugin:
         if name is not None:
@@ -118,6 +135,10 @@ class Using:
 
     def _providers(self, contract: Contract) -> list[Plugin]:
         return [plugin for plugin in self._plugins.values() if contract.key in plugin.provides]
+
+
+def _mismatch(plugin: Plugin, message: str) -> ContractMismatch:
+    return ContractMismatch(message, plugin=plugin.name, version=plugin.version)
 
 
 class _Hooked:
