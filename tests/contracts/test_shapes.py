@@ -1,5 +1,6 @@
 """Every type of the surface goes through unchanged, and what is wrong is named by its place."""
 
+# ruff: noqa: UP007, UP045, PYI061, DTZ001, DTZ901 - every spelling crosses, and moments without a zone do
 from __future__ import annotations
 
 import dataclasses

@@ -40,7 +40,7 @@ class Annotations:
 
         Raises Unresolved.
         """
-        holder = types.SimpleNamespace(__annotations__={name: annotation})
+        holder = type("Holder", (), {"__annotations__": {name: annotation}})
         try:
             return typing.get_type_hints(holder, self._namespace(owner))[name]
         except Exception as error:  # names, syntax, and operators that this Python's types do not have

@@ -116,7 +116,7 @@ class Choice(Shape):
     def __init__(self, members: List[Tuple[Any, Any]], title: str = "", cls: Optional[type] = None) -> None:
         self.values = [plain for plain, _ in members]
         self.title = title
-        self.packs = bool(title)
+        self.packs = bool(title) or any(type(plain) is not type(member) for plain, member in members)
         self.cls = cls
         self.kinds = frozenset(map(type, self.values))
         self._members = {(type(plain), plain): member for plain, member in members}
@@ -140,7 +140,8 @@ class Choice(Shape):
         return Mismatch(self._expected(), shown)
 
     def _expected(self) -> str:
-        values = ", ".join(show(value) for value in self.values[:10]) + (", …" if len(self.values) > 10 else "")
+        shown = self.values if self.title else [member for _, member in self._plain]
+        values = ", ".join(map(show, shown[:10])) + (", …" if len(shown) > 10 else "")
         return f"{self.title}: one of {values}" if self.title else f"one of {values}"
 
     def takes(self, value: Any) -> bool:

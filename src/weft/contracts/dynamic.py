@@ -9,6 +9,7 @@ A value that is plain is its own form. Any other is a dict of one key, which beg
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from typing import Any, Callable, Dict, List, Optional
 
 from weft.contracts.classes import fields_of
@@ -69,8 +70,6 @@ def _pack(value: Any, depth: int) -> Any:
 
 def _writer(value: Any) -> Callable[[Any, int], Any]:
     """For instances of subclasses, and of the classes that people declare."""
-    from enum import Enum
-
     if isinstance(value, Enum):
         return _enum
     if fields_of(type(value)) is not None:
@@ -195,7 +194,7 @@ class _Unpacking:
     def member(self, form: Any, depth: int) -> Any:
         name, plain = form
         value, cls = self._part(".value", plain, depth + 1), self._find_class(name)
-        return value if cls is None else cls(value)
+        return cls(value) if cls is not None and issubclass(cls, Enum) else value
 
     def record(self, form: Any, depth: int) -> Any:
         name, plain = form

@@ -26,7 +26,7 @@ def read_protocol(cls: Any, name: str, major: int, names: Dict[str, Any]) -> Tup
         return Contract(name), reading.problems
     for owner, member, value in _members(cls):
         reading.read(owner, member, value)
-    if not reading.methods and not reading.constants:
+    if not (reading.methods or reading.constants or reading.problems):
         reading.problems.append("it has no methods: write one at least")
     doc = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
     return Contract(name, major, doc, reading.methods, reading.constants), reading.problems

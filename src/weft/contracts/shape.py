@@ -18,8 +18,8 @@ class Shape:
     """One type as it crosses.
 
     ``kinds`` are the types that its plain value may have. Of these, values of the types in ``exact`` are plain
-    already and need no further look. ``cls`` is the class of its values, where there is one. Where ``packs`` is False, nothing needs to be done to a value of this shape;
-    what is wrong with such a value is found where it arrives.
+    already and need no further look. ``cls`` is the class of its values, where there is one. Where ``packs`` is False,
+    nothing needs to be done to a value of this shape; what is wrong with such a value is found where it arrives.
     """
 
     kinds: FrozenSet[type] = frozenset()
