@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from weft.errors import NotInThisVersion
-from weft.manifest import Manifest, Requires
-from weft.server.deployments import plan_preloaded, plan_release
+from weft.errors import UsageError
+from weft.manifest import Manifest, Provided
+from weft.server.deployments import plan_deploy, plan_preloaded, plan_release
 from weft.server.state import Settings
+from weft.server.uploads import Upload
 from weft.settings import PluginSettings, PolicySettings
 
-MANIFEST = Manifest(name="shop", domains=("a.localhost",), requires=Requires(plugins={"till": "", "cart": ">=1"}))
+WEB = Manifest(name="shop", domains=("a.localhost",))
+SHELF = Manifest(name="shelf", domains=("shelf.localhost",), provides=(Provided("shelf"),))
+GIVEN = Settings(domains=("given.localhost",))
 
 
-def test_a_server_refuses_what_requires_other_plugins_by_their_names() -> None:
-    with pytest.raises(NotInThisVersion, match=r"shop requires other plugins \(cart, till\)"):
-        plan_preloaded(MANIFEST, None, PluginSettings())
-    with pytest.raises(NotInThisVersion, match=r"shop requires other plugins \(cart, till\)"):
-        plan_release(MANIFEST, Settings(), (), PluginSettings(), PolicySettings())
+def test_pages_have_domains_given_or_their_own() -> None:
+    assert plan_preloaded(WEB, None, PluginSettings()).domains == ("a.localhost",)
+    assert plan_release(WEB, GIVEN, (), PluginSettings(), PolicySettings()).domains == ("given.localhost",)
+
+
+def test_what_provides_no_pages_has_no_domains() -> None:
+    assert plan_preloaded(SHELF, None, PluginSettings()).domains == ()
+    assert plan_release(SHELF, GIVEN, (), PluginSettings(), PolicySettings()).domains == ()
+
+
+def test_domains_for_what_provides_no_pages_are_refused() -> None:
+    upload = Upload(path=Path("shelf.py"), domains=("b.localhost",))
+    with pytest.raises(UsageError, match=r"plugin shelf provides shelf@1, and no web pages: leave its domains out"):
+        plan_deploy(SHELF, upload, None, PluginSettings(), PolicySettings())

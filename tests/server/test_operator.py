@@ -2,12 +2,10 @@ import asyncio
 import contextlib
 import json
 import stat
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from weft.engine import Engine
 from weft.errors import (
     Conflict,
     ManifestError,
@@ -20,18 +18,9 @@ from weft.errors import (
     UsageError,
 )
 from weft.packages.archives import pack
-from weft.packages.contents import ContentStore
-from weft.server.domains import Claims
-from weft.server.fleet import Fleet
-from weft.server.journal import Journal
-from weft.server.loading import Loader
-from weft.server.logs import Logs
 from weft.server.management.problems import describe
-from weft.server.operator import Operator
-from weft.server.router import Router
-from weft.server.state import StateFolder, Store
 from weft.server.uploads import Upload
-from weft.settings import PluginSettings, PolicySettings, ServerSettings
+from weft.settings import PluginSettings, PolicySettings
 
 APP = """
 import os
@@ -51,80 +40,12 @@ Plugin = Itself()
 """
 
 
-class Host:
-    """A server without its front and management."""
-
-    def __init__(self, state, **settings):
-        self.settings = ServerSettings(state=state, **settings)
-        self.state = StateFolder(state)
-        self.store = Store(self.state.database)
-        self.logs = Logs(self.state.logs, bytes_each=100_000)
-        self.journal = Journal(self.store)
-        self.engine = Engine(state, output=self.logs.accept)
-        self.router = Router(["localhost"])
-        self.contents = ContentStore(self.state.contents)
-        self.fleet = Fleet(self.engine, self.router, self.contents, Claims(["localhost"]), state / "data")
-        self.operator = Operator(self.settings, self.state, self.store, self.fleet, self.journal, self.logs)
-        self.loader = Loader(self.settings, self.store, self.fleet, self.operator)
-
-    async def ask(self, domain):
-        """The body that a domain answers."""
-        service = self.router.lookup(domain.encode())
-        if service is None:
-            return None
-        args = ["GET", b"/", [[b"host", domain.encode()]], "http", "1.1", None, None, b""]
-        answer = await service.pick().call("web.request", args, timeout=10)
-        return bytes(answer[2]).decode()
-
-    async def restore(self):
-        return [outcome async for outcome in self.loader.restore(lambda _line: None)]
-
-    async def preload(self, *paths):
-        return [outcome async for outcome in self.loader.preload(paths, lambda _line: None)]
-
-    def snapshot(self):
-        """Everything that a failed change must leave as it was."""
-        left = sorted(str(each) for each in self.state.uploads.iterdir())
-        return self.store.plugins(), self.contents.digests(), left, self.fleet.claims._owners, self.router._owners
-
-
-@asynccontextmanager
-async def hosting(state, **settings):
-    host = Host(state, **settings)
-    host.state.open()
-    host.store.open()
-    try:
-        async with host.engine:
-            yield host
-            await host.operator.close(5)
-            await host.loader.close()
-    finally:
-        host.store.close()
-        host.state.close()
-
-
-@pytest.fixture
-def state(tmp_path):
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def upload(tmp_path):
-    def make(stem, text, /, **options):
-        path = tmp_path / "incoming" / f"{stem}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        return Upload(path=path, filename=f"{stem}.py", **options)
-
-    return make
-
-
 def app(word, table=""):
     block = f"# /// script\n# [tool.weft]\n{table}# ///\n" if table else ""
     return block + APP.format(word=word)
 
 
-def test_a_deploy_serves_replaces_and_does_nothing_twice(state, upload, run):
+def test_a_deploy_serves_replaces_and_does_nothing_twice(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             first = await host.operator.deploy(upload("shop", app("one")))
@@ -142,7 +63,7 @@ def test_a_deploy_serves_replaces_and_does_nothing_twice(state, upload, run):
     run(main())
 
 
-def test_settings_and_secrets_are_kept_over_versions_and_shown_by_key(state, upload, run):
+def test_settings_and_secrets_are_kept_over_versions_and_shown_by_key(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("shop", app("one"), env={"SECRET": "hush"}, config={"a": 1}))
@@ -175,7 +96,7 @@ def test_settings_and_secrets_are_kept_over_versions_and_shown_by_key(state, upl
         ("", {}, PackageError),
     ],
 )
-def test_a_failed_deploy_leaves_everything_as_it_was(state, upload, run, text, options, error):
+def test_a_failed_deploy_leaves_everything_as_it_was(hosting, state, upload, run, text, options, error):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("other", app("other")))
@@ -191,7 +112,7 @@ def test_a_failed_deploy_leaves_everything_as_it_was(state, upload, run, text, o
 
 
 @pytest.mark.parametrize("name", ["a b", "../up", "ä"])
-def test_bad_names_are_refused(state, upload, run, name):
+def test_bad_names_are_refused(hosting, state, upload, run, name):
     async def main():
         async with hosting(state) as host:
             with pytest.raises(UsageError, match="invalid plugin name"):
@@ -201,7 +122,7 @@ def test_bad_names_are_refused(state, upload, run, name):
     run(main())
 
 
-def test_a_commit_that_fails_leaves_the_old_one(state, upload, run):
+def test_a_commit_that_fails_leaves_the_old_one(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("shop", app("one")))
@@ -219,7 +140,7 @@ def test_a_commit_that_fails_leaves_the_old_one(state, upload, run):
     run(main())
 
 
-def test_two_deploys_of_one_name_at_once(state, upload, run):
+def test_two_deploys_of_one_name_at_once(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             slow = upload("shop", "import time; time.sleep(0.5)\n" + app("one"))
@@ -235,7 +156,7 @@ def test_two_deploys_of_one_name_at_once(state, upload, run):
     run(main())
 
 
-def test_a_client_that_leaves_does_not_undo_a_deploy(state, upload, run):
+def test_a_client_that_leaves_does_not_undo_a_deploy(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             waiting = asyncio.create_task(host.operator.deploy(upload("shop", app("one"))))
@@ -249,7 +170,7 @@ def test_a_client_that_leaves_does_not_undo_a_deploy(state, upload, run):
     run(main())
 
 
-def test_domains_move_with_the_release(state, upload, run):
+def test_domains_move_with_the_release(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("shop", app("one"), domains=("A.example.org", "b.example.org")))
@@ -265,7 +186,7 @@ def test_domains_move_with_the_release(state, upload, run):
     run(main())
 
 
-def test_the_name_is_the_given_one_else_what_the_plugin_says(state, upload, run):
+def test_the_name_is_the_given_one_else_what_the_plugin_says(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             assert (await host.operator.deploy(upload("file", GLOOM.format(name="itself")))).name == "itself"
@@ -277,7 +198,7 @@ def test_the_name_is_the_given_one_else_what_the_plugin_says(state, upload, run)
     run(main())
 
 
-def test_an_archive_is_told_by_its_bytes(state, tmp_path, run):
+def test_an_archive_is_told_by_its_bytes(hosting, state, tmp_path, run):
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "main.py").write_text(app("packed"))
@@ -293,7 +214,7 @@ def test_an_archive_is_told_by_its_bytes(state, tmp_path, run):
     run(main())
 
 
-def test_rolling_back_and_on(state, upload, run):
+def test_rolling_back_and_on(hosting, state, upload, run):
     async def main():
         async with hosting(state, keep_releases=2) as host:
             for word in ("one", "two", "three", "four"):
@@ -312,7 +233,7 @@ def test_rolling_back_and_on(state, upload, run):
     run(main())
 
 
-def test_a_release_whose_files_were_changed_is_not_rolled_back_to(state, upload, run):
+def test_a_release_whose_files_were_changed_is_not_rolled_back_to(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             first = await host.operator.deploy(upload("shop", app("one")))
@@ -331,7 +252,7 @@ def _tamper(path: Path) -> None:
     path.write_text("app = None")
 
 
-def test_everything_comes_back_but_what_was_tampered_with(state, upload, run):
+def test_everything_comes_back_but_what_was_tampered_with(hosting, state, upload, run):
     async def deploy():
         async with hosting(state) as host:
             await host.operator.deploy(upload("shop", app("one")))
@@ -362,7 +283,7 @@ def test_everything_comes_back_but_what_was_tampered_with(state, upload, run):
     run(restart())
 
 
-def test_content_that_no_release_needs_goes(state, upload, run):
+def test_content_that_no_release_needs_goes(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("a", app("a")))
@@ -380,7 +301,7 @@ def test_content_that_no_release_needs_goes(state, upload, run):
     run(main())
 
 
-def test_disabling_and_enabling(state, upload, run):
+def test_disabling_and_enabling(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("shop", app("one")))
@@ -402,7 +323,7 @@ def test_disabling_and_enabling(state, upload, run):
     run(main())
 
 
-def test_grants_are_kept_and_asked_again_only_for_more(state, upload, run):
+def test_grants_are_kept_and_asked_again_only_for_more(hosting, state, upload, run):
     def wanting(word, memory):
         return app(word, f'# limits = {{ memory = "{memory}" }}\n')
 
@@ -425,7 +346,7 @@ def test_grants_are_kept_and_asked_again_only_for_more(state, upload, run):
     run(main())
 
 
-def test_the_policy_of_the_settings_is_the_ceiling(state, upload, run):
+def test_the_policy_of_the_settings_is_the_ceiling(hosting, state, upload, run):
     async def main():
         settings = {
             "policy": PolicySettings(memory=1024**3, network="none"),
@@ -442,7 +363,7 @@ def test_the_policy_of_the_settings_is_the_ceiling(state, upload, run):
     run(main())
 
 
-def test_config_is_checked_against_the_schema_without_showing_it(state, upload, run):
+def test_config_is_checked_against_the_schema_without_showing_it(hosting, state, upload, run):
     schema = (
         '# config_schema = { type = "object", required = ["size"], properties = { size = { type = "integer" } } }\n'
     )
@@ -459,7 +380,7 @@ def test_config_is_checked_against_the_schema_without_showing_it(state, upload, 
     run(main())
 
 
-def test_a_schema_that_takes_for_ever_holds_up_nobody(state, upload, run):
+def test_a_schema_that_takes_for_ever_holds_up_nobody(hosting, state, upload, run):
     next_twice = '{{ allOf = [{{ "$ref" = "#/$defs/d{0}" }}, {{ "$ref" = "#/$defs/d{0}" }}] }}'
     doubling = [f"d{step} = {next_twice.format(step + 1)}" for step in range(40)]
     table = ["[tool.weft.config_schema]", '"$ref" = "#/$defs/d0"', '[tool.weft.config_schema."$defs"]', *doubling]
@@ -487,7 +408,7 @@ def test_a_schema_that_takes_for_ever_holds_up_nobody(state, upload, run):
         ({"env": {"": "hush"}}, "env ''"),
     ],
 )
-def test_settings_that_no_plugin_can_be_handed(state, upload, run, given, words):
+def test_settings_that_no_plugin_can_be_handed(hosting, state, upload, run, given, words):
     async def main():
         async with hosting(state) as host:
             with pytest.raises(UsageError, match=words) as caught:
@@ -497,7 +418,7 @@ def test_settings_that_no_plugin_can_be_handed(state, upload, run, given, words)
     run(main())
 
 
-def test_a_schema_is_not_fetched_from_elsewhere(state, upload, run):
+def test_a_schema_is_not_fetched_from_elsewhere(hosting, state, upload, run):
     schema = '# config_schema = { "$ref" = "https://example.org/schema.json" }\n'
 
     async def main():
@@ -508,7 +429,7 @@ def test_a_schema_is_not_fetched_from_elsewhere(state, upload, run):
     run(main())
 
 
-def test_what_plugins_print_and_what_happens_is_kept(state, upload, run):
+def test_what_plugins_print_and_what_happens_is_kept(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             host.engine.listen(host.journal.accept)
@@ -535,7 +456,7 @@ def preloadable(folder, name, word):
     return path
 
 
-def test_preloaded_plugins_cannot_be_removed_and_win_domains(state, tmp_path, upload, run):
+def test_preloaded_plugins_cannot_be_removed_and_win_domains(hosting, state, tmp_path, upload, run):
     plugins = tmp_path / "plugins"
 
     async def deploy():
@@ -570,7 +491,7 @@ def test_preloaded_plugins_cannot_be_removed_and_win_domains(state, tmp_path, up
     run(main())
 
 
-def test_a_deploy_serves_in_place_of_named_files_until_these_change(state, tmp_path, upload, run):
+def test_a_deploy_serves_in_place_of_named_files_until_these_change(hosting, state, tmp_path, upload, run):
     plugins = tmp_path / "plugins"
     named = preloadable(plugins, "shop", "one")
 
@@ -617,7 +538,7 @@ def test_a_deploy_serves_in_place_of_named_files_until_these_change(state, tmp_p
     assert run(served()) == (4, False, "three")
 
 
-def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(state, tmp_path, upload, run):
+def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(hosting, state, tmp_path, upload, run):
     asking = "# /// script\n# [tool.weft.permissions]\n# manage = true\n# ///\n"
     named = tmp_path / "boss.py"
     named.write_text(asking + app("one"))
@@ -640,7 +561,7 @@ def test_a_plugin_that_was_named_keeps_what_it_asked_when_it_is_replaced(state, 
     assert run(served()) == (("manage",), "three")
 
 
-def test_a_path_that_fails_is_tried_again_when_it_changes(state, tmp_path, run):
+def test_a_path_that_fails_is_tried_again_when_it_changes(hosting, state, tmp_path, run):
     plugins = tmp_path / "plugins"
     preloadable(plugins, "good", "good")
     bad = preloadable(plugins, "bad", "bad")
@@ -661,7 +582,7 @@ def test_a_path_that_fails_is_tried_again_when_it_changes(state, tmp_path, run):
     run(main())
 
 
-def test_preloaded_plugins_get_what_they_ask(state, tmp_path, run):
+def test_preloaded_plugins_get_what_they_ask(hosting, state, tmp_path, run):
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     (plugins / "big.py").write_text(app("big", '# limits = { memory = "4GiB" }\n'))
@@ -674,7 +595,7 @@ def test_preloaded_plugins_get_what_they_ask(state, tmp_path, run):
     run(main())
 
 
-def test_a_path_that_is_not_there_is_named(state, tmp_path, run):
+def test_a_path_that_is_not_there_is_named(hosting, state, tmp_path, run):
     async def main():
         async with hosting(state, strict=True) as host:
             ((what, error),) = await host.preload(tmp_path / "nowhere")
@@ -684,7 +605,7 @@ def test_a_path_that_is_not_there_is_named(state, tmp_path, run):
     run(main())
 
 
-def test_the_stored_settings_hold_no_more_than_given(state, upload, run):
+def test_the_stored_settings_hold_no_more_than_given(hosting, state, upload, run):
     async def main():
         async with hosting(state) as host:
             await host.operator.deploy(upload("shop", app("one"), config={"a": [1, {"b": None}]}))

@@ -48,9 +48,9 @@ def _value(text: str) -> Any:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """``shop#7 serves at http://shop.localhost:3000``"""
+    """``shop#7 serves at http://shop.localhost:3000``; without pages ``fast-thumbs#2 serves thumbnailer@1``."""
     told = f"{result['name']}#{result['release']} serves" + (" already" if not result["changed"] else "")
-    return f"{told} at {', '.join(result['urls'])}" if result["urls"] else told
+    return f"{told} at {', '.join(result['urls'])}" if result["urls"] else f"{told} {', '.join(result['provides'])}"
 
 
 COMMANDS = (deploy,)

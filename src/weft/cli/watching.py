@@ -18,7 +18,7 @@ _PLUGINS = "/api/v1/plugins"
 def list_(session: Session) -> None:
     """What runs, and where."""
     plugins = session.client.get(_PLUGINS)
-    columns = ("plugin", "version", "state", "since", "memory", "served at")
+    columns = ("plugin", "version", "state", "since", "memory", "serves")
     session.output.table(plugins, columns, [_row(each) for each in plugins])
 
 
@@ -29,7 +29,7 @@ def _row(plugin: dict[str, Any]) -> tuple[str, ...]:
         plugin["state"],
         _time(plugin["since"]),
         _size(plugin["stats"].get("memory", 0)),
-        " ".join(plugin["urls"]),
+        " ".join(plugin["urls"] or plugin["provides"]),
     )
 
 

@@ -195,10 +195,12 @@ class Server:
         say(_row("management", self.url(self.settings.management.domains[0])))
         async for outcome in self.loader.preload(preload, say):
             self._announce(outcome, say)
-            if outcome[1] is not None and self.settings.strict:
-                raise outcome[1]
+            self._check_strictly()
         async for outcome in self.loader.restore(say):
             self._announce(outcome, say)
+        async for outcome in self.loader.settle():
+            self._announce(outcome, say)
+            self._check_strictly()
         if removed := await self.engine.collect(idle=ENVIRONMENT_IDLE):
             _log.info("environments that nothing used for long are removed", environments=removed)
         gc.collect()
@@ -206,13 +208,18 @@ class Server:
         self.ready = True
         say("ready")
 
+    def _check_strictly(self) -> None:
+        if self.settings.strict and self.loader.failures:
+            raise self.loader.failures[0]
+
     def _announce(self, outcome: Outcome, say: Progress) -> None:
         what, error = outcome
         if error is not None:
             say(f"error: {what}: {error}")
             return
         status = self.operator.status(what)
-        say(_row(f"{status.name} {status.version}", *map(self.url, status.domains)))
+        serves = [*map(self.url, status.domains)] or status.provides
+        say(_row(f"{status.name} {status.version}", *serves))
 
 
 def _reason(error: OSError) -> str:
@@ -223,9 +230,9 @@ def _reason(error: OSError) -> str:
     return f"{os.strerror(number) if number > 0 else error.strerror}; choose another --host or --port"
 
 
-def _row(what: str, *urls: str) -> str:
-    """``shop 1.2.0            http://shop.localhost:3000``"""
-    return "  ".join((f"{what:<20}", *urls))
+def _row(what: str, *serves: str) -> str:
+    """``shop 1.2.0            http://shop.localhost:3000``; a plugin without pages has its contracts there."""
+    return "  ".join((f"{what:<20}", *serves))
 
 
 def _write_access(records: Sequence[Access]) -> None:

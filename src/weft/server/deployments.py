@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from weft.engine.configuration import checked_env
-from weft.errors import NotInThisVersion, UsageError
+from weft.errors import UsageError
 from weft.manifest import Manifest
 from weft.server.domains import checked_domains
 from weft.server.policy import ceiling, check, confine, merge_grants
@@ -52,7 +52,7 @@ def plan_deploy(
     Raises Refused (policy), UsageError (domains, configuration, grants).
     """
     before = stored.current.settings if stored else Settings()
-    domains = before.domains if upload.domains is None else checked_domains(upload.domains)
+    domains = before.domains if upload.domains is None else _given_domains(manifest, upload.domains)
     settings = Settings(
         config={**before.config, **read_config(upload.config_file), **upload.config},
         env={**before.env, **checked_env(upload.env)},
@@ -82,11 +82,29 @@ def plan_preloaded(manifest: Manifest, domains: tuple[str, ...] | None, operator
 
 
 def _plan(manifest: Manifest, settings: Settings, grants: tuple[str, ...], operator: PluginSettings) -> Plan:
-    domains = settings.domains or operator.domains or checked_domains(manifest.domains)
+    domains = wanted_domains(manifest, settings, operator)
     config = {**operator.config, **settings.config}
-    _check_requirements(manifest)
     named = replace(manifest, domains=domains)
     return Plan(named, settings, grants, config, {**operator.env, **settings.env})
+
+
+def wanted_domains(manifest: Manifest, settings: Settings, operator: PluginSettings) -> tuple[str, ...]:
+    """Where a plugin is to be served: nowhere, when its manifest says what it provides, and it is no web pages."""
+    if manifest.provides and not any(is_web(str(each)) for each in manifest.provides):
+        return ()
+    return settings.domains or operator.domains or checked_domains(manifest.domains)
+
+
+def is_web(contract: str) -> bool:
+    """Whether a contract, ``name`` or ``name@major``, is the one that needs domains."""
+    return contract.partition("@")[0] == "web"
+
+
+def _given_domains(manifest: Manifest, domains: Sequence[str]) -> tuple[str, ...]:
+    if manifest.provides and not any(is_web(str(each)) for each in manifest.provides):
+        provides = ", ".join(map(str, manifest.provides))
+        raise UsageError(f"plugin {manifest.name} provides {provides}, and no web pages: leave its domains out")
+    return checked_domains(domains)
 
 
 def target_release(kept: Sequence[StoredRelease], name: str, current: int, number: int | None) -> StoredRelease:
@@ -115,10 +133,3 @@ def read_config(content: bytes | None) -> dict[str, Any]:
         reason = str(error) if isinstance(error, ValueError) else "it holds values that JSON has not"
         raise UsageError(f"the configuration file is neither a JSON object nor TOML: {reason}") from None
     return dict(found)
-
-
-def _check_requirements(manifest: Manifest) -> None:
-    """Raises NotInThisVersion: what clients remove and disable one by one has no order yet."""
-    if manifest.requires.plugins:
-        named = ", ".join(sorted(manifest.requires.plugins))
-        raise NotInThisVersion(f"plugin {manifest.name} requires other plugins ({named}): not in this version of serve")

@@ -13,9 +13,11 @@ from pathlib import Path
 from weft.calls.channel import Channel
 from weft.engine import Engine, Plugin
 from weft.errors import Conflict, Unavailable, UnknownPlugin
+from weft.manifest import Manifest
 from weft.packages.contents import ContentStore
 from weft.runtimes.launch import Facts
-from weft.server.deployments import Plan
+from weft.server.contract_changes import Described
+from weft.server.deployments import Plan, is_web
 from weft.server.domains import Claims
 from weft.server.router import Router
 from weft.server.state import Settings, StoredPlugin, StoredRelease
@@ -39,6 +41,7 @@ class Record:
     title: str = ""
     digest: str = ""
     domains: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
     error: str = ""
@@ -100,6 +103,16 @@ class Fleet:
     def plugin(self, name: str) -> Plugin | None:
         """The engine's handle, where the plugin is loaded."""
         return self._engine.plugins.get(name)
+
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """Of what runs, by name."""
+        return self._engine.manifests
+
+    def described(self, name: str) -> Described:
+        """How a plugin describes the contracts that it provides; empty where it does not run."""
+        plugin = self.plugin(name)
+        return plugin.facts.described if plugin is not None and plugin.facts is not None else {}
 
     def serves(self, name: str) -> bool:
         """Whether the plugin answers calls now."""
@@ -173,11 +186,18 @@ class Fleet:
             self._ran[plan.name, record.number] = record.digest
             plugin = await self._engine.run(release, commit=commit)
             # In the same turn of the loop in which the engine swapped: routes and release change as one.
-            self._router.assign(plan.name, plugin, plan.domains if _is_web(plugin) else ())
-            title = plan.manifest.title
+            domains = plan.domains if any(map(is_web, plugin.provides)) else ()
+            self._router.assign(plan.name, plugin, domains)
             self.records[plan.name] = replace(
-                record, domains=plan.domains, version=plugin.version, title=title, error="", since=time.time()
+                record,
+                domains=domains,
+                provides=plugin.provides,
+                version=plugin.version,
+                title=plan.manifest.title,
+                error="",
+                since=time.time(),
             )
+        self.claims.take(plan.name, domains)
 
     async def restart(self, name: str) -> None:
         """Run the same release anew, its files checked first."""
@@ -207,10 +227,6 @@ class Fleet:
         if self.plugin(name) is not None:
             await self._engine.unload(name)
         self._ran = {key: digest for key, digest in self._ran.items() if key[0] != name}
-
-
-def _is_web(plugin: Plugin) -> bool:
-    return any(each.partition("@")[0] == "web" for each in plugin.provides)
 
 
 def _make_private(data: Path, name: str) -> None:

@@ -25,7 +25,7 @@ _BATCH_DELAY = 0.2
 
 _LEVELS = {
     **dict.fromkeys(("starting", "running", "draining", "drained", "stopped", "unloaded"), logging.DEBUG),
-    **dict.fromkeys(("lost", "hung", "start_failed", "gave_up"), logging.WARNING),
+    **dict.fromkeys(("lost", "hung", "start_failed", "gave_up", "contract_changed"), logging.WARNING),
 }
 """Of events in the server's own log; the others are info."""
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
 import watchfiles
 
-from weft.errors import Conflict, WeftError
+from weft.errors import Conflict, UsageError, WeftError
 from weft.manifest import find_plugins
-from weft.packages.sources import Source, open_source
+from weft.packages.sources import Source, open_source, stored_manifest
 from weft.runtimes.launch import Facts
-from weft.server.deployments import Plan, plan_preloaded
+from weft.server.deployments import Plan, plan_preloaded, wanted_domains
 from weft.server.fleet import Fleet, Record
 from weft.server.naming import name_check
 from weft.server.operator import Operator
@@ -27,6 +29,21 @@ AT_ONCE = 4
 """Plugins that are started at the same time."""
 Outcome = tuple[str, WeftError | None]
 """What was to be loaded (a plugin's name, or a path), and why it was not."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One plugin to be started. ``failed`` is called when it was not, and that is the last word."""
+
+    make: Callable[[], Awaitable[Outcome]]
+    failed: Callable[[WeftError], None] = lambda _error: None
+
+    def over(self, outcome: Outcome) -> Outcome:
+        """``outcome`` is the last word."""
+        if outcome[1] is not None:
+            self.failed(outcome[1])
+        return outcome
+
 
 _log = structlog.get_logger("weft.loading")
 
@@ -41,6 +58,9 @@ class Loader:
         self._operator = operator
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._retries: set[asyncio.Task[None]] = set()
+        self._waiting: list[Attempt] = []
+        self.failures: list[WeftError] = []
+        """Why what the operator named does not serve, from the start on."""
 
     async def close(self) -> None:
         """Watch no longer."""
@@ -55,15 +75,23 @@ class Loader:
         named = [Preload(file=each.file, name=name) for name, each in self._settings.plugins.items() if each.file]
         given = [*(Preload(file=path) for path in paths), *self._settings.preload, *named]
         found = [await self._find(each) for each in given]
-        jobs = [self._preload(each, error, progress) for some in found for each, error in some]
-        async with aclosing(self._in_order(jobs)) as outcomes:
+        attempts = [self._preloading(each, error, progress) for some in found for each, error in some]
+        async with aclosing(self._try_all(attempts)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
+
+    def _preloading(self, given: Preload, error: WeftError | None, progress: Progress) -> Attempt:
+        def later(why: WeftError) -> None:
+            self.failures.append(why)
+            if not self._settings.strict:
+                self._retry_later(given, progress)
+
+        return Attempt(lambda: self._preload(given, error, progress), later)
 
     async def _find(self, given: Preload) -> list[tuple[Preload, WeftError | None]]:
         """The plugins of one path; the path itself, with the error, when it holds none."""
         try:
-            found = await self._operator.read(find_plugins, given.file)
+            found = await self._operator.reading.read(find_plugins, given.file)
         except WeftError as error:
             return [(given, error)]
         alone = len(found) == 1
@@ -76,14 +104,12 @@ class Loader:
             async with self._slots:
                 return await self._load(given, progress), None
         except WeftError as problem:
-            if not self._settings.strict:
-                self._retry_later(given, progress)
             return str(given.file), problem
 
     async def _load(self, given: Preload, progress: Progress) -> str:
         """Load one plugin; returns its name."""
-        async with self._operator.workspace() as folder:
-            source = await self._operator.read(open_source, given.file, given.name, folder)
+        async with self._operator.reading.workspace() as folder:
+            source = await self._operator.reading.read(open_source, given.file, given.name, folder)
             name = source.manifest.name
             operator = self._settings.plugins.get(name, PluginSettings())
             plan = plan_preloaded(source.manifest, given.domains, operator)
@@ -161,12 +187,12 @@ class Loader:
         """Bring back every deployed plugin in its current release; what cannot be is listed as failed."""
         stored = [each for each in await asyncio.to_thread(self._store.plugins) if self._is_free(each)]
         for each in stored:
-            self._fleet.stand_in(self._record(each), "starting" if each.enabled else "disabled")
-        jobs = [self._restore(each, progress) for each in stored if each.enabled]
-        async with aclosing(self._in_order(jobs)) as outcomes:
+            record = await self._record(each)
+            self._fleet.stand_in(record, "starting" if each.enabled else "disabled")
+        attempts = [Attempt(partial(self._restore, each, progress)) for each in stored if each.enabled]
+        async with aclosing(self._try_all(attempts)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
-        await self._fleet.collect(self._store.digests)
 
     def _is_free(self, stored: StoredPlugin) -> bool:
         record = self._fleet.records.get(stored.name)
@@ -174,9 +200,10 @@ class Loader:
             _log.warning("a preloaded plugin stands in for the deployed one of its name", plugin=stored.name)
         return record is None
 
-    def _record(self, stored: StoredPlugin, error: str = "") -> Record:
+    async def _record(self, stored: StoredPlugin) -> Record:
+        """What is known of a plugin before it runs."""
         current = stored.current
-        wanted = current.settings.domains or (f"{stored.name.lower()}.localhost",)
+        wanted, provides = await self._operator.reading.read(self._expected, stored)
         return Record(
             name=stored.name,
             enabled=stored.enabled,
@@ -184,10 +211,20 @@ class Loader:
             version=current.version,
             digest=current.digest,
             domains=self._fleet.claims.free(stored.name, wanted),
+            provides=provides,
             grants=stored.grants,
             settings=current.settings,
-            error=error,
         )
+
+    def _expected(self, stored: StoredPlugin) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Its domains, and what it provides, by its manifest; where that cannot be read, by its name."""
+        operator = self._settings.plugins.get(stored.name, PluginSettings())
+        try:
+            manifest = stored_manifest(self._fleet.contents.path(stored.current.digest), stored.name)
+            domains = wanted_domains(manifest, stored.current.settings, operator)
+        except WeftError:  # its start says what is wrong
+            return stored.current.settings.domains or (f"{stored.name.lower()}.localhost",), ()
+        return domains, tuple(map(str, manifest.provides))
 
     async def _restore(self, stored: StoredPlugin, progress: Progress) -> Outcome:
         try:
@@ -195,9 +232,34 @@ class Loader:
                 with self._fleet.exclusive(stored.name):
                     await self._operator.start_release(stored, stored.current, progress=_of(stored.name, progress))
         except WeftError as error:
-            self._fleet.stand_in(self._record(stored, str(error)), "failed")
+            self._fleet.stand_in(replace(self._fleet.record(stored.name), error=str(error)), "failed")
             return stored.name, error
         return stored.name, None
+
+    # --- plugins that wait for others -------------------------------------------------------------------------------
+
+    async def settle(self) -> AsyncGenerator[Outcome, None]:
+        """Try those again that others may have kept from starting, as long as that brings one more of them."""
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            outcomes = [await attempt.make() for attempt in waiting]
+            came = any(error is None for _, error in outcomes)
+            for attempt, (what, error) in zip(waiting, outcomes, strict=True):
+                if isinstance(error, UsageError) and came:
+                    self._waiting.append(attempt)
+                else:
+                    yield attempt.over((what, error))
+        await self._fleet.collect(self._store.digests)
+
+    async def _try_all(self, attempts: Sequence[Attempt]) -> AsyncGenerator[Outcome, None]:
+        """What came of each, in their order; those that may wait for others are left for ``settle``."""
+        async with aclosing(self._in_order([attempt.make() for attempt in attempts])) as outcomes:
+            for attempt in attempts:
+                outcome = await anext(outcomes)
+                if isinstance(outcome[1], UsageError):
+                    self._waiting.append(attempt)
+                else:
+                    yield attempt.over(outcome)
 
     async def _in_order(self, jobs: Iterable[Awaitable[Outcome]]) -> AsyncGenerator[Outcome, None]:
         """Do all at the same time; gives the outcomes in the order of the jobs."""

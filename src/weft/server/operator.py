@@ -9,96 +9,50 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from msgspec.structs import replace as replace_fields
 
+from weft.engine.dependencies import check_unused
 from weft.errors import Refused, UsageError, WeftError
 from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
+from weft.server.changes import Changes
+from weft.server.contract_changes import broken
 from weft.server.deployments import Plan, plan_deploy, plan_release, target_release
-from weft.server.fleet import Fleet, Record
+from weft.server.fleet import Commit, Fleet, Record
 from weft.server.journal import Journal
 from weft.server.logs import Logs
 from weft.server.naming import CallsItself, name_check
+from weft.server.overview import Overview
 from weft.server.policy import exceeding, merge_grants
+from weft.server.reading import Reading
 from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
-from weft.server.status import Deployed, PluginStatus, deployed, status_of
+from weft.server.status import Deployed, deployed
 from weft.server.uploads import Upload, open_upload
-from weft.settings import PluginSettings, ServerSettings
-from weft.types import Event, OutputLine, Progress
-
-T = TypeVar("T")
-P = ParamSpec("P")
+from weft.settings import ServerSettings
+from weft.types import Progress
 
 _log = structlog.get_logger("weft.operator")
 
 
-class Operator:
+class Operator(Overview):
     """Changes what runs and what is stored, together. Use it on the loop of its engine; ``close`` when done."""
 
     def __init__(
         self, settings: ServerSettings, state: StateFolder, store: Store, fleet: Fleet, journal: Journal, logs: Logs
     ) -> None:
-        self._settings = settings
+        super().__init__(settings, store, fleet, journal, logs)
         self._state = state
-        self._store = store
-        self._fleet = fleet
-        self._journal = journal
-        self._logs = logs
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._reading = asyncio.Lock()
+        self._changes = Changes()
+        self.reading = Reading(state.uploads)
 
-    # --- looking ----------------------------------------------------------------------------------------------------
-
-    def plugins(self) -> list[PluginStatus]:
-        """Every plugin, by name."""
-        return [self.status(name) for name in sorted(self._fleet.records)]
-
-    def status(self, name: str) -> PluginStatus:
-        """One plugin, by name or by a title that only it has. Raises UnknownPlugin."""
-        record = self._fleet.record(self._resolve(name))
-        return status_of(record, self._fleet.plugin(record.name))
-
-    def _resolve(self, name: str) -> str:
-        titled = [each.name for each in self._fleet.records.values() if each.title == name]
-        return titled[0] if name not in self._fleet.records and len(titled) == 1 else name
-
-    def settings(self, name: str) -> dict[str, list[str]]:
-        """The keys of ``config`` and ``env`` that a plugin was given, never their values, and its ``grants``."""
-        record = self._fleet.record(self._resolve(name))
-        operator = self._operator_settings(record.name)
-        return {
-            "config": sorted({*operator.config, *record.settings.config}),
-            "env": sorted({*operator.env, *record.settings.env}),
-            "grants": sorted({*merge_grants(operator.allow), *record.grants}),
-        }
-
-    async def releases(self, name: str) -> list[StoredRelease]:
-        """The kept releases of a deployed plugin, oldest first. Their settings are secrets: show keys only."""
-        return await asyncio.to_thread(self._store.releases, self._fleet.record(self._resolve(name)).name)
-
-    def events(self, *, follow: bool = False, plugin: str | None = None) -> AsyncIterator[Event]:
-        """What happened, oldest first; with ``follow``, and what happens."""
-        return self._journal.events(follow=follow, plugin=plugin)
-
-    async def logs(
-        self, name: str, *, follow: bool = False, level: str = "trace", tail: int | None = None
-    ) -> AsyncIterator[OutputLine]:
-        """What a plugin printed at ``level`` and above, oldest first; with ``follow``, and what it prints."""
-        name = self._fleet.record(self._resolve(name)).name
-        if follow:
-            async for line in self._logs.follow(name, level=level, tail=tail):
-                yield line
-        else:
-            for line in await self._logs.read(name, level=level, tail=tail):
-                yield line
+    async def close(self, grace: float) -> None:
+        """Let changes under way finish within ``grace`` seconds, then end them."""
+        await self._changes.close(grace)
 
     # --- deploying --------------------------------------------------------------------------------------------------
 
@@ -108,25 +62,25 @@ class Operator:
         Returns when the new release serves and no old one can answer a new request. Raises UsageError, ManifestError,
         PackageError, Refused, Conflict, EnvironmentFailed, StartFailed, StorageFailed; all is as before then.
         """
-        return await self._finish(self._deploy(upload, progress))
+        return await self._changes.finish(self._deploy(upload, progress))
 
     async def _deploy(self, upload: Upload, progress: Progress) -> Deployed:
-        async with self.workspace() as folder:
-            source = await self.read(open_upload, upload, folder)
+        async with self.reading.workspace() as folder:
+            source = await self.reading.read(open_upload, upload, folder)
             try:
                 return await self._install(source, upload, progress)
             except CallsItself as found:
                 name = checked_name(str(found))
-                manifest = await self.read(stored_manifest, source.folder, name)
+                manifest = await self.reading.read(stored_manifest, source.folder, name)
                 return await self._install(Source(source.folder, manifest, named=True), upload, progress)
 
     async def _install(self, source: Source, upload: Upload, progress: Progress) -> Deployed:
         name = source.manifest.name
         if upload.spare_preloaded:
             self._refuse_preloaded(name)
-        with self._fleet.exclusive(name):
+        with self._fleet.exclusive(name), self._saying_what_serves(name):
             before = await asyncio.to_thread(self._before, name)
-            plan = plan_deploy(source.manifest, upload, before, self._operator_settings(name), self._settings.policy)
+            plan = plan_deploy(source.manifest, upload, before, self.operator_settings(name), self._settings.policy)
             try:
                 async with self._fleet.stored(source.folder) as digest:
                     return await self._replace(plan, before, digest, name_check(source), progress)
@@ -135,6 +89,16 @@ class Operator:
                 raise
             finally:
                 await self._tidy(name)
+
+    @contextmanager
+    def _saying_what_serves(self, name: str) -> Iterator[None]:
+        """A deploy that fails leaves what serves as it is: the error says which release that is."""
+        try:
+            yield
+        except WeftError as error:
+            if self._fleet.serves(name):
+                error.add_note(f"{name}#{self._fleet.record(name).number} goes on serving")
+            raise
 
     def _before(self, name: str) -> StoredPlugin | None:
         """What a deployment follows: what is stored, or the operator's files where they serve."""
@@ -170,7 +134,7 @@ class Operator:
             else:
                 await asyncio.to_thread(self._commit, plan, record, before)
 
-        await self._fleet.start(plan, record, commit=commit, progress=progress)
+        await self._start(plan, record, commit, progress)
         self._journal.record(plan.name, "deployed", f"{plan.name}#{number} serves", version=plan.manifest.version)
         return deployed(self._fleet.record(plan.name), changed=True, created=before is None)
 
@@ -197,10 +161,11 @@ class Operator:
 
     async def remove(self, name: str, *, purge: bool = False) -> None:
         """Stop and forget a plugin and its releases; with ``purge``, its data and logs too. Returns once drained."""
-        await self._finish(self._remove(self._changeable(name), purge=purge))
+        await self._changes.finish(self._remove(self._changeable(name), purge=purge))
 
     async def _remove(self, name: str, *, purge: bool) -> None:
         with self._fleet.exclusive(name):
+            check_unused(name, self._fleet.manifests)
             await asyncio.to_thread(self._store.remove, name)
             await self._fleet.forget(name)
             if purge:
@@ -211,7 +176,7 @@ class Operator:
 
     async def enable(self, name: str) -> Deployed:
         """Start a disabled plugin in its current release, and with the server from now on."""
-        return await self._finish(self._enable(self._changeable(name)))
+        return await self._changes.finish(self._enable(self._changeable(name)))
 
     async def _enable(self, name: str) -> Deployed:
         with self._fleet.exclusive(name):
@@ -221,10 +186,11 @@ class Operator:
 
     async def disable(self, name: str) -> None:
         """Stop a plugin, now and at the next starts of the server; it stays listed. Returns once it has drained."""
-        await self._finish(self._disable(self._changeable(name)))
+        await self._changes.finish(self._disable(self._changeable(name)))
 
     async def _disable(self, name: str) -> None:
         with self._fleet.exclusive(name):
+            check_unused(name, self._fleet.manifests)
             await asyncio.to_thread(self._store.set_enabled, name, enabled=False)
             self._fleet.records[name] = replace(self._fleet.record(name), enabled=False)
             await self._fleet.halt(name)
@@ -232,10 +198,10 @@ class Operator:
 
     async def restart(self, name: str) -> Deployed:
         """Run the same release anew, beside what runs, which then drains. Raises Refused when it is disabled."""
-        name = self._fleet.record(self._resolve(name)).name
+        name = self._fleet.record(self.resolved(name)).name
         if not self._fleet.record(name).enabled:
             raise Refused(f"plugin {name} is disabled: weft enable {name} starts it")
-        return await self._finish(self._restart(name))
+        return await self._changes.finish(self._restart(name))
 
     async def _restart(self, name: str) -> Deployed:
         with self._fleet.exclusive(name):
@@ -247,7 +213,7 @@ class Operator:
 
     async def rollback(self, name: str, number: int | None = None) -> Deployed:
         """Go back to a kept release (None: the one before), with its settings. Raises UsageError when there is none."""
-        return await self._finish(self._rollback(self._fleet.record(self._resolve(name)).name, number))
+        return await self._changes.finish(self._rollback(self._fleet.record(self.resolved(name)).name, number))
 
     async def _rollback(self, name: str, number: int | None) -> Deployed:
         with self._fleet.exclusive(name):
@@ -284,9 +250,9 @@ class Operator:
         """
         await asyncio.to_thread(self._fleet.contents.verify, release.digest)
         folder = self._fleet.contents.path(release.digest)
-        manifest = await self.read(stored_manifest, folder, stored.name)
+        manifest = await self.reading.read(stored_manifest, folder, stored.name)
         plan = plan_release(
-            manifest, release.settings, stored.grants, self._operator_settings(stored.name), self._settings.policy
+            manifest, release.settings, stored.grants, self.operator_settings(stored.name), self._settings.policy
         )
         if release.number == stored.current.number:
             plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
@@ -295,17 +261,29 @@ class Operator:
         async def commit_off_loop(_facts: Facts) -> None:
             await asyncio.to_thread(commit)
 
-        await self._fleet.start(plan, record, commit=commit_off_loop, progress=progress)
+        await self._start(plan, record, commit_off_loop, progress)
+
+    async def _start(self, plan: Plan, record: Record, commit: Commit, progress: Progress) -> None:
+        """Run it; where its users cannot use it as they did before, that is told."""
+        before = self._fleet.described(plan.name)
+        await self._fleet.start(plan, record, commit=commit, progress=progress)
+        for text in broken(before, self._fleet.described(plan.name)):
+            self._journal.record(plan.name, "contract_changed", text, version=plan.manifest.version)
+            progress(f"note: {text}")
 
     # --- grants -----------------------------------------------------------------------------------------------------
 
     async def grant(self, name: str, permissions: Iterable[str]) -> tuple[str, ...]:
         """Let a plugin have more than the policy, in its next releases and starts. Returns all its grants."""
-        return await self._finish(self._set_grants(self._changeable(name), "granted", merge_grants(permissions), ()))
+        return await self._changes.finish(
+            self._set_grants(self._changeable(name), "granted", merge_grants(permissions), ())
+        )
 
     async def revoke(self, name: str, permissions: Iterable[str]) -> tuple[str, ...]:
         """Take grants back. A release that needs one of them is disabled. Returns the grants that are left."""
-        return await self._finish(self._set_grants(self._changeable(name), "revoked", (), merge_grants(permissions)))
+        return await self._changes.finish(
+            self._set_grants(self._changeable(name), "revoked", (), merge_grants(permissions))
+        )
 
     async def _set_grants(self, name: str, kind: str, add: tuple[str, ...], take: tuple[str, ...]) -> tuple[str, ...]:
         with self._fleet.exclusive(name):
@@ -313,10 +291,13 @@ class Operator:
             if unknown := set(take) - set(record.grants):
                 raise UsageError(f"{name} was not granted {', '.join(sorted(unknown))}")
             grants = tuple(sorted({*record.grants, *add} - set(take)))
+            disables = bool(take) and record.enabled and not self._may_run(name, grants)
+            if disables:
+                check_unused(name, self._fleet.manifests)
             await asyncio.to_thread(self._store.set_grants, name, grants)
             self._fleet.records[name] = replace(record, grants=grants)
             self._journal.record(name, kind, f"{name}: {kind} {', '.join(add or take)}")
-        if take and record.enabled and not self._may_run(name, grants):
+        if disables:
             await self._disable(name)
         return grants
 
@@ -329,7 +310,7 @@ class Operator:
                 plugin.manifest,
                 self._fleet.record(name).settings,
                 grants,
-                self._operator_settings(name),
+                self.operator_settings(name),
                 self._settings.policy,
             )
         except Refused:
@@ -338,42 +319,8 @@ class Operator:
 
     # --- within -----------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def workspace(self) -> AsyncIterator[Path]:
-        """A folder to unpack in, gone afterwards."""
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._state.uploads))
-        try:
-            yield folder
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Read a plugin's files in a thread, one plugin at a time: CPython 3.11's parser must not run in several."""
-        async with self._reading:
-            return await asyncio.to_thread(function, *args, **kwargs)
-
-    async def close(self, grace: float) -> None:
-        """Let changes under way finish within ``grace`` seconds, then end them."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
-        """Carry a change through, even when whoever asked for it goes away."""
-        task = asyncio.create_task(change)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.debug("a change failed", reason=str(error))
-
     def _changeable(self, name: str) -> str:
-        name = self._fleet.record(self._resolve(name)).name
+        name = self._fleet.record(self.resolved(name)).name
         self._refuse_preloaded(name)
         return name
 
@@ -381,9 +328,6 @@ class Operator:
         record = self._fleet.records.get(name)
         if record is not None and record.preloaded:
             raise Refused(f"plugin {name} is preloaded: it was named to weft serve, or in weft.toml; take it out there")
-
-    def _operator_settings(self, name: str) -> PluginSettings:
-        return self._settings.plugins.get(name, PluginSettings())
 
     def _record_of(self, plan: Plan, digest: str, number: int, over: str = "") -> Record:
         old = self._fleet.records.get(plan.name)

@@ -55,6 +55,7 @@ class Deployed:
     version: str
     digest: str
     domains: tuple[str, ...]
+    provides: tuple[str, ...]
     changed: bool
     created: bool
 
@@ -73,7 +74,7 @@ def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
         domains=record.domains,
         since=record.since,
         error=record.error,
-        provides=tuple(map(str, plugin.provides)) if plugin else (),
+        provides=record.provides,
         grants=record.grants,
         instances=_instances(plugin.instances) if plugin else (),
         draining=_instances(plugin.draining) if plugin else (),
@@ -104,6 +105,7 @@ def deployed(record: Record, *, changed: bool, created: bool = False) -> Deploye
         version=record.version,
         digest=record.digest,
         domains=record.domains,
+        provides=record.provides,
         changed=changed,
         created=created,
     )

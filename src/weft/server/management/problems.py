@@ -35,7 +35,7 @@ def status_of(error: errors.WeftError) -> int:
 
 
 def describe(error: errors.WeftError) -> dict[str, Any]:
-    """``{"error": {"type", "message", "plugin", "traceback", "problems"}}``; what there is none of is empty."""
+    """``{"error": {"type", "message", "notes", "plugin", "traceback", "problems"}}``; empty where there is none."""
     problems = getattr(error, "problems", ())
     return {
         "error": {
@@ -43,6 +43,7 @@ def describe(error: errors.WeftError) -> dict[str, Any]:
             "message": str(error),
             "plugin": getattr(error, "plugin", ""),
             "traceback": getattr(error, "traceback", ""),
+            "notes": list(getattr(error, "__notes__", ())),
             "problems": [
                 {
                     "path": problem.path,

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from weft.errors import UsageError, WeftError
 from weft.server.management.access import is_beyond_loopback
-from weft.server.management.api import gloom, health, page, plugins
+from weft.server.management.api import contracts, gloom, health, page, plugins
 from weft.server.management.api.context import Context
 from weft.server.management.guard import Guard
 from weft.server.management.metrics import Sample
@@ -50,7 +50,7 @@ def build_management(
         is_ready=is_ready,
         sample=sample,
     )
-    application = _application(context, (gloom.router, plugins.router, health.router, page.router))
+    application = _application(context, (gloom.router, plugins.router, contracts.router, health.router, page.router))
     application.add_middleware(
         Guard,
         judge=PeerJudge(managers),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -25,7 +26,7 @@ async def _encode(values: AsyncIterator[Any]) -> AsyncIterator[bytes]:
     # An iterator that is not closed at once would go on following.
     async with aclosing(values) as source:  # type: ignore[type-var]
         async for value in source:
-            yield msgspec.json.encode(value, enc_hook=str) + b"\n"
+            yield json.dumps(plain(value)).encode() + b"\n"
 
 
 async def until(stopping: asyncio.Event, values: AsyncIterator[T]) -> AsyncIterator[T]:

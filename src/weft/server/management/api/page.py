@@ -19,7 +19,7 @@ body {{ font: 16px system-ui; margin: 3rem auto; max-width: 50rem }}
 td, th {{ text-align: left; padding: .3rem 1rem }}
 </style>
 <h1>Weft</h1>
-<table><tr><th>plugin</th><th>version</th><th>state</th><th>served at</th></tr>{rows}</table>
+<table><tr><th>plugin</th><th>version</th><th>state</th><th>serves</th></tr>{rows}</table>
 """
 
 
@@ -29,6 +29,7 @@ async def page(request: Request) -> HTMLResponse:
     rows = []
     for each in context.operator.plugins():
         links = ", ".join(f'<a href="{escape(context.url(name))}">{escape(name)}</a>' for name in each.domains)
-        cells = (escape(each.name), escape(each.version), escape(each.state), links)
+        served = links or escape(", ".join(each.provides))
+        cells = (escape(each.name), escape(each.version), escape(each.state), served)
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return HTMLResponse(PAGE.format(rows="".join(rows)), headers={"content-security-policy": POLICY})
