@@ -148,6 +148,20 @@ def test_hooks_and_exceptions_stack_in_any_order():
     assert read("find").raises_names == ("NotFound", "Broken")
 
 
+def test_none_passes_where_the_next_provider_is_asked():
+    @weft.contract
+    class Render(Protocol):
+        @weft.hook("pipeline")
+        async def render(self, text: str) -> str: ...
+        @weft.hook("first")
+        async def find(self, name: str) -> int: ...
+        @weft.hook("collect")
+        async def list_all(self) -> int: ...
+
+    results = {name: str(method.result) for name, method in contract_of(Render).methods.items()}
+    assert results == {"render": "str | None", "find": "int | None", "list_all": "int"}
+
+
 def test_constants_are_properties_and_annotated_attributes():
     constants = contract_of(HTTPThumbnailer).constants
     assert {name: (str(c.shape), c.optional) for name, c in constants.items()} == {

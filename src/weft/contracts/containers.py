@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Tuple
+from typing import Any, Callable, Iterable, List, Tuple
 
 from weft.contracts.mismatch import Mismatch, of, show
 from weft.contracts.shape import Adoption, Definitions, Differs, Schema, Shape
@@ -138,9 +138,12 @@ def _place(convert: Callable[[Any], Any], values: Any, index: int) -> Any:
 
 
 class Mapping(Shape):
-    """A dict. Where the plain form of its keys cannot be a key itself, it crosses as a list of pairs."""
+    """A dict. Where the plain form of its keys cannot be a key itself, it crosses as a list of pairs.
 
-    cls = dict
+    So it stays where the keys cannot be a dict's (as dicts, that stand for another side's class).
+    """
+
+    cls: type = dict
     hashable = False
 
     def __init__(self, key: Shape, value: Shape) -> None:
@@ -148,12 +151,14 @@ class Mapping(Shape):
         self.value = value
         self.pairs = bool(key.kinds & {list, dict})
         self.kinds = frozenset({list if self.pairs else dict})
+        self.cls = dict if key.hashable else list
         self.packs = key.packs or value.packs or self.pairs
 
     def _pack(self, values: Any) -> Any:
-        if not isinstance(values, dict):
+        if not self.takes(values):
             raise self.wrong(values)
-        pairs = _converted(self.key.packed, self.value.packed, values.items())
+        items = values.items() if isinstance(values, dict) else values
+        pairs = _converted(self.key.packed, self.value.packed, items)
         return [list(pair) for pair in pairs] if self.pairs else dict(pairs)
 
     def unpack(self, plain: Any) -> Any:
@@ -165,16 +170,18 @@ class Mapping(Shape):
             return plain
         return dict(_converted(self.key.unpack, self.value.unpack, plain.items()))
 
-    def _from_pairs(self, plain: List[Any]) -> Dict[Any, Any]:
+    def _from_pairs(self, plain: List[Any]) -> Any:
         if any(type(pair) is not list or len(pair) != 2 for pair in plain):
             raise Mismatch(str(self), "a list of other things than pairs")
         pairs = _converted(self.key.unpack, self.value.unpack, plain)
         try:
-            return dict(pairs)
+            return self.cls(pairs)
         except TypeError:
             raise Mismatch(str(self), "a key that cannot be in a dict") from None
 
     def takes(self, value: Any) -> bool:
+        if self.cls is list and isinstance(value, list):
+            return all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value)
         return isinstance(value, dict)
 
     def schema(self, definitions: Definitions) -> Schema:
