@@ -161,11 +161,17 @@ class Contract:
     doc: str = ""
     methods: Dict[str, Method] = field(default_factory=dict)
     constants: Dict[str, Constant] = field(default_factory=dict)
+    foreign: bool = field(default=False, compare=False)
+    """Declared by a plugin that shares the host's interpreter, and so none of the host's own."""
 
     @property
     def key(self) -> str:
         """``name@major``."""
         return f"{self.name}@{self.major}"
+
+    def same_as(self, other: Contract) -> bool:
+        """Whether both say the same, however they document it."""
+        return bool(_bare(self.describe()) == _bare(other.describe()))
 
     def describe(self) -> Schema:
         """Plain values: types in the vocabulary of JSON Schema, always in the same order. ``parse`` reads it back."""
@@ -193,3 +199,12 @@ class Contract:
         from weft.contracts.parsing import parse
 
         return parse(described)
+
+
+def _bare(described: Any) -> Any:
+    """A description without documentation."""
+    if isinstance(described, list):
+        return [_bare(each) for each in described]
+    if not isinstance(described, dict):
+        return described
+    return {key: _bare(each) for key, each in described.items() if key != "description" or not isinstance(each, str)}

@@ -24,7 +24,7 @@ class Contracts:
     def take(self, contract: Contract) -> None:
         """From now on this is the contract of its name and version. Raises UsageError when another one is."""
         known = self._own.setdefault(contract.key, contract)
-        if known is not contract and known.describe() != contract.describe():
+        if known is not contract and not known.same_as(contract):
             raise UsageError(
                 f"two different contracts are called {contract.key} in this engine: give one another name or version "
                 "with @weft.contract(name=…, version=…)"

@@ -226,10 +226,15 @@ class Core:
 
     def _crew(self, plugin: Plugin, release: Release) -> Crew:
         name = release.manifest.name
+
+        def tell(line: OutputLine) -> None:
+            plugin.recent.add(line)
+            self._output(name, line)
+
         return Crew(
             release,
             self._runtimes.of(release.manifest),
-            lambda line: self._output(name, line),
+            tell,
             changed=plugin.crew_changed,
             report=self._reporter(name),
             equip=self._equip(release.manifest),

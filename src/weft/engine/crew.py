@@ -79,7 +79,7 @@ class Crew:
     ) -> None:
         self.release = release
         self._equip = equip
-        self._told: dict[str, Any] = {}
+        self._told: dict[str, Contract] = {}
         self.live: tuple[Member, ...] = ()
         self._given_up = 0
         self.restarts = 0
@@ -116,21 +116,24 @@ class Crew:
 
     async def _start_one(self) -> Member:
         launch = self._equip(self.release.launch())
-        self._told = {contract.key: contract.describe() for contract in launch.contracts}
+        self._told = {contract.key: contract for contract in launch.contracts}
         return Member(await self._runtime.start(launch, self._output), self.release.number)
 
     def known(self, key: str) -> Contract | None:
         """The contract of that key as the instances know it."""
-        described = self._told.get(key) or self.facts.described.get(key)
+        if key in self._told:
+            return self._told[key]
+        described = self.facts.described.get(key)
         return Contract.parse(described) if described is not None else None
 
     def bind(self, contract: Contract) -> None:
         """Tell the instances of a contract, unless they know it. Raises ContractMismatch."""
-        described = contract.describe()
-        if self._told.get(contract.key) != described:
+        told = self._told.get(contract.key)
+        if told is None or not told.same_as(contract):
             for member in self.live:
                 member.instance.bind(contract)
-            self._told[contract.key] = described
+            self.facts = self.live[0].instance.facts if self.live else self.facts
+            self._told[contract.key] = contract
 
     async def retire(self) -> None:
         """Let the calls in flight finish within ``limits.drain``, end what is left, and stop every instance."""

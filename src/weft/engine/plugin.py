@@ -8,12 +8,14 @@ from typing import Any
 from weft.calls.channel import Channel
 from weft.contracts.description import Contract
 from weft.engine.crew import Crew, Member
+from weft.engine.recent import Recent
 from weft.engine.release import Release
 from weft.errors import Unavailable
 from weft.lifecycle import PLUGIN
 from weft.lifecycle.table import Machine
 from weft.manifest.model import Manifest
 from weft.runtimes.launch import Facts
+from weft.types import OutputLine
 
 
 class Plugin:
@@ -35,6 +37,12 @@ class Plugin:
         self._live: tuple[Member, ...] = ()
         self._draining: tuple[Crew, ...] = ()
         self._restarts = 0
+        self.recent = Recent()
+        """What it printed last; the engine's hand adds to it."""
+
+    def __repr__(self) -> str:
+        """Its name, version and state."""
+        return f"<Plugin {self.name} {self.version}, {self.state}>"
 
     @property
     def version(self) -> str:
@@ -98,6 +106,10 @@ class Plugin:
         if live:
             return min(live, key=_load).channel
         raise Unavailable(f"plugin {self.name} is {self.state}", retry_after=1.0 if self.state != "failed" else 30.0)
+
+    def logs(self, *, level: str = "trace") -> tuple[OutputLine, ...]:
+        """The latest lines that it printed and logged, of that level and above, the oldest first."""
+        return self.recent.lines(level=level)
 
     def stats(self) -> Mapping[str, Any]:
         """``in_flight``, ``restarts``, and ``memory`` (bytes) and ``cpu`` (seconds) of the live instances."""

@@ -11,6 +11,8 @@ from typing import Any, Callable, Optional, TypeVar
 from weft.errors import UsageError
 
 T = TypeVar("T")
+GIVEN = "__weft_context__"
+"""The global of a plugin's modules by which ``context()`` knows whose they are, where several share an interpreter."""
 
 
 class Context:
@@ -46,10 +48,6 @@ class Context:
     def __repr__(self) -> str:
         """Without the configuration, which may hold secrets."""
         return f"Context(name={self.name!r}, version={self.version!r}, data_dir={os.fspath(self.data_dir)!r})"
-
-
-GIVEN = "__weft_context__"
-"""The global of a plugin's modules by which ``context()`` knows whose they are, where several share an interpreter."""
 
 
 class _Current:

@@ -13,6 +13,9 @@ from weft.contracts.implementation import Implementation, describe_provider, imp
 from weft.errors import ContractMismatch, StartFailed
 from weft.sdk.plugin_context import Context
 
+TASK = "task@1"
+"""Whoever does not name another contract so provides the built-in one."""
+
 
 class ContractProvider:
     """What a plugin's entry provides, besides web applications.
@@ -26,7 +29,6 @@ class ContractProvider:
         self._known = {contract.key: contract for contract in known}
         self.threads = threads
         self._dispatcher = Dispatcher(threads, Faults("host", relays=True))
-        self._contracts: Dict[str, Contract] = {}
         self.implementations: Dict[str, Implementation] = {}
         self.methods: Dict[str, Any] = {}
 
@@ -43,10 +45,19 @@ class ContractProvider:
     def _authority(self, key: str) -> Contract:
         if key in self._known:
             return self._known[key]
-        name, _, major = key.partition("@")
+        name = key.partition("@")[0]
         others = [contract.key for contract in self._known.values() if contract.name == name]
         if others:
             raise ContractMismatch(f"the host has contract {', '.join(others)}, and the plugin provides {key}")
+        return self._own(key)
+
+    def _own(self, key: str) -> Contract:
+        """A contract as the plugin itself writes it."""
+        if key == TASK:
+            from weft.contracts import task
+
+            return task.TASK
+        name, _, major = key.partition("@")
         described = describe_provider(name, int(major or 1), self.object)
         described.methods.pop("stop", None)  # the engine's to call
         return described
@@ -67,18 +78,25 @@ class ContractProvider:
 
     def bind(self, contract: Contract) -> Mapping[str, Any]:
         """Provide one contract as it is described; returns its constants, plain. Raises ContractMismatch."""
-        implementation = implement(contract, self.object)
+        implementation = self._implementation(contract)
         constants = implementation.constants()
-        self._contracts[contract.key] = contract
         self.implementations[contract.key] = implementation
         self.methods.update(self._dispatcher.methods(implementation))
         return constants
+
+    def _implementation(self, contract: Contract) -> Implementation:
+        if contract.key == TASK:
+            from weft.sdk import task
+
+            if task.is_task(contract):
+                return task.implement_task(self.object, self.threads)
+        return implement(contract, self.object)
 
     def facts(self) -> Dict[str, Any]:
         """What the host is told: ``provides``, and by contract ``described``, ``constants`` and ``missing``."""
         return {
             "provides": list(self.implementations),
-            "described": {key: each.describe() for key, each in self._contracts.items()},
+            "described": {key: self._own(key).describe() for key in self.implementations},
             "constants": {key: each.constants() for key, each in self.implementations.items()},
             "missing": {key: list(each.missing) for key, each in self.implementations.items()},
         }

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,11 +181,15 @@ class ProcessInstance:
 
     def bind(self, contract: Contract) -> None:
         """See runtimes.launch.Instance. It learns of it before the next call, on the same wire."""
-        own = self.facts.described.get(contract.key)
-        problems = compare(contract, Contract.parse(own)) if own is not None else []
+        own = Contract.parse(self.facts.described[contract.key])
+        problems = compare(replace(contract, constants={}), own)
+        if any(name not in self.facts.constants.get(contract.key, {}) for name in contract.constants):
+            problems.append("its constants are asked when it starts: give the contract to Engine(contracts=…)")
         if problems:
             listed = "".join(f"\n  {problem}" for problem in problems)
             raise ContractMismatch(f"it does not provide {contract.key}:{listed}", **self._faults.plugin)
+        missing = tuple(name for name in contract.methods if name not in own.methods)
+        self.facts = replace(self.facts, missing={**self.facts.missing, contract.key: missing})
         self.channel.open("weft.bind", [contract.describe()], Once())
 
     async def hung(self) -> str:
