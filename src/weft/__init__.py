@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weft.contracts.declare import contract, hook, raises
+    from weft.contracts.storage import Storage
+    from weft.contracts.task import Task
+    from weft.contracts.task_context import TaskContext
 
 __version__ = "0.1.0"
 
@@ -21,12 +24,18 @@ _HOMES = {
     "contract": "weft.contracts.declare",
     "hook": "weft.contracts.declare",
     "raises": "weft.contracts.declare",
+    "Storage": "weft.contracts.storage",
+    "Task": "weft.contracts.task",
+    "TaskContext": "weft.contracts.task_context",
 }
 __all__ = [
     "DeadlineExceeded",
     "Engine",
     "Plugin",
     "PluginError",
+    "Storage",
+    "Task",
+    "TaskContext",
     "WeftError",
     "__version__",
     "contract",

@@ -17,6 +17,7 @@
     ├── StorageFailed          the server's own state could not be written or read
     ├── TransitionError        a lifecycle event that the state does not allow
     ├── DeadlineExceeded       no result within the time given
+    ├── TaskCancelled          the context of a task was cancelled before the task was done
     ├── Overloaded             the plugin has as many calls in flight as it may
     ├── Unavailable            the plugin is starting, stopped, failed or disabled
     └── PluginError            the plugin caused it: plugin, version, type_name, message, traceback
@@ -135,6 +136,10 @@ class TransitionError(WeftError):
 
 class DeadlineExceeded(WeftError):
     """No result within the time given."""
+
+
+class TaskCancelled(WeftError):
+    """The context of a task was cancelled before the task was done."""
 
 
 class Overloaded(WeftError):

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from weft.calls.direct import Direct
+from weft.calls.faces import behind
 from weft.calls.proxy import Method, Target, channel_target, proxy
 from weft.contracts import description
 from weft.contracts.description import Contract, Mismatch
+from weft.contracts.face import faces_of, shown
 from weft.engine.plugin import Plugin
 from weft.errors import ContractError, WrongResult
 
@@ -32,7 +34,9 @@ class Bound:
         self._cls = cls
         self._elsewhere = elsewhere
         self._running: list[None] = []
-        self.proxy, self.methods = proxy(contract, f"plugin {plugin.name}", self._targets())
+        self._faces = faces_of(contract)
+        self._shown = shown(contract)
+        self.proxy, self.methods = proxy(self._shown, f"plugin {plugin.name}", self._targets())
         for method in self.methods.values():
             method.call.__dict__["__weft_bound__"] = self  # who keeps a method alone has it kept right too
         self._set_constants()
@@ -66,7 +70,7 @@ class Bound:
         direct, missing = self._direct(), self._missing()
         return {
             name: self._default(name) if name in missing else self._target(method, direct)
-            for name, method in self.contract.methods.items()
+            for name, method in self._shown.methods.items()
         }
 
     def _target(self, method: description.Method, direct: Direct | None) -> Target:
@@ -79,6 +83,13 @@ class Bound:
         return Target(self._elsewhere(method, call), self._running, lambda error: error)
 
     def _own(self, method: description.Method, direct: Direct | None) -> Target:
+        face = self._faces.get(method.name)
+        if face is None:
+            return self._crossing(method, direct)
+        crossing = replace(self.contract.methods[method.name], asynchronous=True)
+        return behind(f"{self.contract.name}.{method.name}", face, self._crossing(crossing, direct))
+
+    def _crossing(self, method: description.Method, direct: Direct | None) -> Target:
         if direct is not None:
             return direct.target(method)
         return channel_target(self.contract, method, self.plugin, self._running)

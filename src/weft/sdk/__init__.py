@@ -1,15 +1,21 @@
-"""What a plugin's process runs, and what a plugin may import: ``Context`` and ``context()``."""
+"""What a plugin's process runs, and what a plugin may import: ``Context``, ``context()`` and ``TaskContext``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Context", "context"]
+_HOMES = {
+    "Context": "weft.sdk.plugin_context",
+    "TaskContext": "weft.contracts.task_context",
+    "context": "weft.sdk.plugin_context",
+}
+__all__ = ["Context", "TaskContext", "context"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    home = _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module 'weft.sdk' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("weft.sdk.plugin_context"), name)
+    return getattr(importlib.import_module(home), name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any, Callable, Optional, Sequence
 
 from weft.calls.channel import Call, Channel, Receiver
+from weft.calls.faces import faced_targets
 from weft.calls.once import Once
-from weft.calls.proxy import channel_targets, proxy
+from weft.calls.proxy import proxy
 from weft.contracts.declare import contract_of
+from weft.contracts.face import shown
 
 USE = "weft.use"
 PEER = "weft.peer"
@@ -30,7 +32,7 @@ class Peers:
         self._last += 1
         peer = _Peer(self._channel, self._last, name or f"of {described.key}")
         self._channel.open(USE, [peer.number, described.describe(), name], Once())
-        made, _ = proxy(described, peer.name, channel_targets(described, peer))
+        made, _ = proxy(shown(described), peer.name, faced_targets(described, peer))
         return made
 
 

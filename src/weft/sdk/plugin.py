@@ -10,7 +10,7 @@ from weft.sdk import web
 from weft.sdk.loader import load_entry
 from weft.sdk.plugin_context import Context
 
-WEB = "web@1"
+WEB, TASK = "web@1", "task@1"
 
 
 class HostedPlugin:
@@ -42,6 +42,8 @@ class HostedPlugin:
         """
         wanted = self._settings["provides"]
         entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"], module=wanted != [WEB])
+        if not wanted and entry_name.endswith(":Execute"):
+            wanted = [TASK]
         kind = web.kind_of(entry) if not wanted or WEB in wanted else None
         if kind is None:
             facts = self._provide_contracts(entry_name, entry, wanted)
