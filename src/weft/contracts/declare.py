@@ -8,6 +8,7 @@ properties and annotated attributes are constants. A method with a body is optio
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, TypeVar, Union, overload
 
 from weft.contracts.description import MODES, ON_ERROR, Contract, HookOptions
@@ -16,6 +17,9 @@ from weft.errors import ContractError, UsageError
 
 _ATTRIBUTE = "__weft_contract__" if sys.version_info >= (3, 12) else "_abc_weft_contract"
 """Before Python 3.12 isinstance with a runtime_checkable class takes any other attribute for one to be provided."""
+
+OF_A_PLUGIN = "__weft_context__"
+"""A global of the modules of a plugin that shares the host's interpreter: what it declares is not the host's."""
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,9 +40,10 @@ def contract(cls: Optional[C] = None, *, name: Optional[str] = None, version: in
     """
     frame = sys._getframe(1)  # noqa: SLF001 - strings in annotations may refer to what is local here
     names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+    foreign = OF_A_PLUGIN in frame.f_globals
 
     def declare(cls: C) -> C:
-        setattr(cls, _ATTRIBUTE, _read(cls, name, version, names))
+        setattr(cls, _ATTRIBUTE, replace(_read(cls, name, version, names), foreign=foreign))
         return cls
 
     return declare if cls is None else declare(cls)
@@ -112,13 +117,16 @@ def contract_of(cls: Any) -> Contract:
 
 
 def declared(name: Optional[str] = None) -> List[Contract]:
-    """The contracts that are declared in this interpreter, or those of one name; of a key, the latest."""
+    """The contracts that this host has declared, or those of one name; of a key, the latest.
+
+    Those that a plugin in the host's own interpreter declares for itself are not the host's.
+    """
     from typing import Protocol
 
     found = {}
     for cls in _below(Protocol):
         contract = vars(cls).get(_ATTRIBUTE)
-        if isinstance(contract, Contract) and name in (None, contract.name):
+        if isinstance(contract, Contract) and name in (None, contract.name) and not contract.foreign:
             found[contract.key] = contract
     return list(found.values())
 

@@ -29,7 +29,6 @@ class ContractProvider:
         self._known = {contract.key: contract for contract in known}
         self.threads = threads
         self._dispatcher = Dispatcher(threads, Faults("host", relays=True))
-        self._contracts: Dict[str, Contract] = {}
         self.implementations: Dict[str, Implementation] = {}
         self.methods: Dict[str, Any] = {}
 
@@ -46,14 +45,19 @@ class ContractProvider:
     def _authority(self, key: str) -> Contract:
         if key in self._known:
             return self._known[key]
-        name, _, major = key.partition("@")
+        name = key.partition("@")[0]
         others = [contract.key for contract in self._known.values() if contract.name == name]
         if others:
             raise ContractMismatch(f"the host has contract {', '.join(others)}, and the plugin provides {key}")
+        return self._own(key)
+
+    def _own(self, key: str) -> Contract:
+        """A contract as the plugin itself writes it."""
         if key == TASK:
             from weft.contracts import task
 
             return task.TASK
+        name, _, major = key.partition("@")
         described = describe_provider(name, int(major or 1), self.object)
         described.methods.pop("stop", None)  # the engine's to call
         return described
@@ -76,7 +80,6 @@ class ContractProvider:
         """Provide one contract as it is described; returns its constants, plain. Raises ContractMismatch."""
         implementation = self._implementation(contract)
         constants = implementation.constants()
-        self._contracts[contract.key] = contract
         self.implementations[contract.key] = implementation
         self.methods.update(self._dispatcher.methods(implementation))
         return constants
@@ -93,7 +96,7 @@ class ContractProvider:
         """What the host is told: ``provides``, and by contract ``described``, ``constants`` and ``missing``."""
         return {
             "provides": list(self.implementations),
-            "described": {key: each.describe() for key, each in self._contracts.items()},
+            "described": {key: self._own(key).describe() for key in self.implementations},
             "constants": {key: each.constants() for key, each in self.implementations.items()},
             "missing": {key: list(each.missing) for key, each in self.implementations.items()},
         }
