@@ -161,6 +161,14 @@ def test_calls_that_wait_when_the_engine_closes_get_their_error(tmp_path):
     assert failures
 
 
+def test_engines_live_side_by_side(engine, tmp_path, release):
+    first = engine.call(weft.Engine.run, release())
+    with weft.sync.Engine(tmp_path / "other") as other:
+        second = other.call(weft.Engine.run, release())
+        assert first.instances[0].pid != second.instances[0].pid
+    assert (first.state, second.state) == ("running", "stopped")
+
+
 def test_it_cannot_be_sent_to_another_process(engine):
     with pytest.raises(UsageError, match="make one there"):
         pickle.dumps(engine)

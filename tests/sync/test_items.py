@@ -83,6 +83,31 @@ def test_an_async_callback_runs_on_the_loop(gallery):
     assert threads == {"weft-sync"}
 
 
+def test_an_async_callback_cannot_wait_for_the_loop_that_it_runs_on(gallery):
+    async def agree(step):
+        return gallery.small(b"picture", step) == b""
+
+    with pytest.raises(PluginError, match="own loop, which would wait for itself for ever"):
+        gallery.convert_later(agree)
+
+
+def test_callbacks_of_a_stream_run_while_its_items_are_waited_for(gallery):
+    threads = set()
+
+    def page(number):
+        threads.add(threading.get_ident())
+        return f"page {number}"
+
+    assert list(gallery.numbered(300, page)) == [f"page {number}" for number in range(300)]
+    assert threads == {threading.get_ident()}
+
+
+def test_a_callback_cannot_read_the_stream_of_its_own_call(gallery):
+    pages = gallery.numbered(3, lambda _: next(pages))
+    with pytest.raises(PluginError, match="cannot read the stream that the same call gives"):
+        next(pages)
+
+
 def test_an_error_in_a_callback_ends_the_call_where_nobody_waits_for_it(gallery):
     def progress(_part):
         raise OSError("no paper")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar, Union
 
 from weft.errors import Unavailable
 
 T = TypeVar("T")
 Mail = SimpleQueue[Union["Errand[Any]", "Request"]]
-"""What comes for one thread: the end of what it waits for, and requests before it."""
+"""What comes for one thread: the end of what it waits for, and before it requests, as many as the channel lets by."""
+LOOK_UP = 1.0
+"""Seconds after which a thread that waits looks up: a signal that came while it fell asleep did not wake it."""
 
 
 class Request(Protocol):
@@ -42,9 +44,16 @@ class Errand(Generic[T]):
 
     def wait(self) -> None:
         """Serve what is asked, until the end."""
-        while (arrived := self._mail.get()) is not self:
+        while (arrived := self._arrived()) is not self:
             if not isinstance(arrived, Errand):  # an earlier one, that the thread did not wait for to its end
                 arrived.serve()
+
+    def _arrived(self) -> Errand[Any] | Request:
+        while True:
+            try:
+                return self._mail.get(timeout=LOOK_UP)
+            except Empty:
+                continue  # the interpreter has had the occasion to raise what a signal's handler does
 
     def result(self) -> T:
         """What the function returned; raises what it raised."""

@@ -94,6 +94,7 @@ class Portal(Generic[R]):
         try:
             self._loop.call_soon_threadsafe(errand.begin)
         except RuntimeError as error:
+            self._waiting.discard(errand)
             raise Unavailable(_CLOSED) from error
         return errand
 

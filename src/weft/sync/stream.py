@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, Self, TypeVar
 
+from weft.errors import UsageError
 from weft.sync.errand import Errand, Mail
 from weft.sync.portal import Portal
 
@@ -36,7 +37,8 @@ class Stream(Generic[T]):
         self._pumping: Errand[None] | None = None
         self._closed = False
         self._taken: deque[T] = deque()
-        self._taking = threading.Lock()
+        self._taking = threading.RLock()
+        self._reading = False
 
     def begin(self) -> Self:
         """Begin the source now."""
@@ -55,12 +57,22 @@ class Stream(Generic[T]):
                 return self._next()
 
     def _next(self) -> T:
-        self.begin()
-        if not self._taken and self._pumping is not None:
-            self._taken.extend(self._portal.wait(self._portal.begin(self._pump.take, self._mail)))
+        if not self._taken:
+            self._read()
         if not self._taken:
             raise StopIteration
         return self._taken.popleft()
+
+    def _read(self) -> None:
+        if self._reading:
+            raise UsageError("a callback of a call cannot read the stream that the same call gives")
+        self._reading = True
+        try:
+            self.begin()
+            if self._pumping is not None:
+                self._taken.extend(self._portal.wait(self._portal.begin(self._pump.take, self._mail)))
+        finally:
+            self._reading = False
 
     def close(self) -> None:
         """End the source. What was read already can still be had."""

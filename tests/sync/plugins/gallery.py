@@ -63,6 +63,10 @@ class Gallery:
         async for number in numbers:
             yield number * 2
 
+    def numbered(self, pages, page):
+        for number in range(pages):
+            yield page(number)
+
     def thread(self) -> int:
         return threading.get_ident()
 
