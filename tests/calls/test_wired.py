@@ -26,7 +26,7 @@ ANSWERABLE = {"kind": "raised", "type": "E", "message": "m", "traceback": ""}
 
 
 def call(*, method="web.request", args=None, streaming=False, timeout=None):
-    return [method, args or [], streaming, timeout, None]
+    return [method, streaming, timeout, None, args or []]
 
 
 ITEM = b"i" * 64 * 1024

@@ -79,6 +79,15 @@ def __make(__call, __running, __translated):
         __call, __running, __translated = __target
     return {name}, __lead_to
 """
+_BRIEF = """\
+def __make(__call, __running, __translated):
+    def {name}({parameters}):
+        try:
+            return __call({arguments})
+        except BaseException as __error:
+            raise __translated(__error)
+    return {name}, None
+"""
 _STREAM = """\
 def __make(__call, __running, __translated):
     def {name}({parameters}):
@@ -91,12 +100,23 @@ def __make(__call, __running, __translated):
 """A stream is under way for longer than the call that makes it: it counts itself, and translates its errors."""
 
 
-def _source(described: Any) -> str:
+def brief(described: Any, target: Target) -> Callable[..., Any]:
+    """A plain ``def`` function that leads to one target for good, and does not count its calls.
+
+    For whoever makes another when the target changes, and calls it where nothing else can happen meanwhile.
+    """
+    space = _namespace(described)
+    exec(_source(described, _BRIEF), space)  # noqa: S102 (made of checked names alone)
+    call: Callable[..., Any] = space["__make"](*target)[0]
+    return call
+
+
+def _source(described: Any, template: str = "") -> str:
     names = [each.name for each in described.parameters]
     for name in (described.name, *names):
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
             raise ContractError(f"{name!r} is no name for a method or parameter: rename it")
-    return (_STREAM if described.streams else _PLAIN).format(
+    return (template or (_STREAM if described.streams else _PLAIN)).format(
         define="async def" if described.asynchronous else "def",
         await_="await " if described.asynchronous else "",
         name=described.name,

@@ -38,7 +38,7 @@ class WiredRequest:
 
     __slots__ = ("args", "method", "streaming", "timeout", "trace")
 
-    def __init__(self, method: str, args: Sequence[Any], streaming: bool, timeout: Optional[float], trace: Any) -> None:
+    def __init__(self, method: str, streaming: bool, timeout: Optional[float], trace: Any, args: Sequence[Any]) -> None:
         self.method = method
         self.args = args
         self.streaming = streaming
@@ -116,7 +116,7 @@ class WiredChannel:
         self._next_id = frames.next_id(call_id)
         call = WiredCall(self, call_id, receiver)
         try:
-            self.connection.send(frames.CALL, call_id, (method, args, streaming, timeout, trace))
+            self.connection.send(frames.CALL, call_id, (method, streaming, timeout, trace, args))
         except frames.FrameError as error:
             raise WrongArgument(f"{method}: its arguments cannot be sent: {error}") from None
         self._calls[call_id] = call

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.calls.direct import Direct
 from weft.calls.faces import behind
-from weft.calls.proxy import Method, Target, channel_target, proxy
+from weft.calls.proxy import Method, Target, brief, channel_target, proxy
 from weft.contracts import description
 from weft.contracts.description import Contract, Mismatch
 from weft.contracts.face import faces_of, shown
@@ -51,6 +51,14 @@ class Bound:
     def provided(self) -> frozenset[str]:
         """The methods that the plugin itself has."""
         return frozenset(self.contract.methods) - self._missing()
+
+    def hook(self, name: str) -> Callable[..., Any]:
+        """The plugin's own of a hook, as long as it is what it is: chains are made anew when plugins change."""
+        method, direct = self._shown.methods[name], self._direct()
+        if method.asynchronous or direct is None or direct.waits(name) or self._elsewhere is not None:
+            counted: Callable[..., Any] = self.methods[name].call
+            return counted
+        return brief(method, direct.target(method))
 
     def wrappers(self) -> dict[str, Callable[..., Any]]:
         """Hooks that the plugin has as wrappers, by method."""

@@ -149,6 +149,7 @@ class _Hooked:
         self._contract = contract
         self._using = using
         hooks = [method for method in contract.methods.values() if method.hook is not None]
+        self._names = {method.name for method in hooks}
         asynchronous = not hooks or any(method.asynchronous for method in hooks)
         self.hooks = Hooks(
             contract,
@@ -165,6 +166,6 @@ class _Hooked:
             return
         bound = self._using.bind(self._cls, self._contract, plugin)
         wrappers = bound.wrappers()
-        calls = {name: bound.methods[name].call for name in bound.provided() if name not in wrappers} | wrappers
+        calls = {name: bound.hook(name) for name in self._names & bound.provided() if name not in wrappers} | wrappers
         put = self.hooks.replace if taking_part else self.hooks.add
         put(plugin.name, calls, plugin.manifest.order, wrappers=wrappers)

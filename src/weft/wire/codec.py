@@ -16,13 +16,13 @@ _LARGE = 8 * 1024
 encode: Callable[[Any], bytes]
 decode: Callable[[Payload], Any]
 decode_call: Callable[[Payload], Any]
-"""Of a CALL: ``[method, args, streaming, timeout s or None, trace]``, checked. Raises ValueError as well."""
+"""Of a CALL: ``[method, streaming, timeout s or None, trace, args]``, checked. Raises ValueError as well."""
 
 
 def _decode_call(payload: Payload) -> Any:
     value = msgpack.decode(payload)
     if not _is_call(value):
-        raise CodecError("a call must be [method, args, streaming, timeout, trace]")
+        raise CodecError("a call must be [method, streaming, timeout, trace, args]")
     return value
 
 
@@ -31,9 +31,9 @@ def _is_call(value: Any) -> bool:
         isinstance(value, list)
         and len(value) == 5
         and isinstance(value[0], str)
-        and isinstance(value[1], list)
-        and isinstance(value[2], bool)
-        and (value[3] is None or isinstance(value[3], (int, float)))
+        and isinstance(value[1], bool)
+        and (value[2] is None or isinstance(value[2], (int, float)))
+        and isinstance(value[4], list)
     )
 
 
@@ -43,20 +43,38 @@ except ImportError:
     encode, decode, decode_call, ACCELERATED = msgpack.encode, msgpack.decode, _decode_call, False
 else:
     encode, decode, ACCELERATED = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode, True
-    decode_call = msgspec.msgpack.Decoder(Tuple[str, List[Any], bool, Optional[float], Any]).decode
+    decode_call = msgspec.msgpack.Decoder(Tuple[str, bool, Optional[float], Any, List[Any]]).decode
 
 
 def encode_apart(value: Any) -> Tuple[bytes, bytes]:
     """The payload of ``value`` in two parts; the second is a large bytes value at its end, as it is, or empty.
 
-    Large bytes are so sent without being copied: the value itself, or the last of a short tuple.
+    Large bytes are so sent without being copied: the value itself, the last of a short tuple, or the last of a short
+    list or tuple at the end of that.
     """
-    if type(value) is bytes and len(value) >= _LARGE:
+    kind = type(value)
+    if kind is tuple and value:
+        last = value[-1]
+        inner = type(last)
+        if inner is bytes:
+            if len(last) >= _LARGE:
+                return _apart(value)
+        elif (inner is tuple or inner is list) and last and type(last[-1]) is bytes and len(last[-1]) >= _LARGE:
+            return _apart(value)
+    elif kind is bytes and len(value) >= _LARGE:
         return _bytes_head(value), value
-    if type(value) is tuple and 0 < len(value) < 16 and type(value[-1]) is bytes and len(value[-1]) >= _LARGE:
-        *others, last = value
-        return b"".join([bytes((0x90 | len(value),)), *map(encode, others), _bytes_head(last)]), last
     return encode(value), b""
+
+
+def _apart(value: Any) -> Tuple[bytes, bytes]:
+    heads: List[bytes] = []
+    while type(value) is not bytes:
+        if len(value) > 15:
+            return b"".join((*heads, encode(value))), b""
+        *others, last = value
+        heads += (bytes((0x90 | len(value),)), *map(encode, others))
+        value = last
+    return b"".join((*heads, _bytes_head(value))), value
 
 
 def _bytes_head(value: bytes) -> bytes:

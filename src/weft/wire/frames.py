@@ -10,7 +10,7 @@ The payload is one msgpack value, whose shape depends on the kind:
 kind      payload                                             call id
 ========  ==================================================  =========================
 HELLO     map: ``wire`` (version), ``python``, ``pid``        0; once, first, each side
-CALL      [method, args, streaming, timeout s or nil, trace]  new, of the caller
+CALL      [method, streaming, timeout s or nil, trace, args]  new, of the caller
 RESULT    the value                                           of the call; ends it
 ERROR     map: ``kind type message traceback``                of the call; ends it
 CANCEL    nil                                                 of the call; ends it
