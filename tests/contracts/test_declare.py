@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import dataclasses
+import enum
 import gc
 import re
 import subprocess
@@ -17,8 +18,9 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from typing import Any, ClassVar, Generic, Optional, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Optional, Protocol, TypedDict, TypeVar, runtime_checkable
 
+import pydantic
 import pytest
 
 import weft
@@ -296,6 +298,18 @@ class Plain:
     pass
 
 
+class Shade(enum.Enum):
+    DARK = 1
+
+
+class Nothing(enum.Enum):
+    pass
+
+
+class Aliased(pydantic.BaseModel):
+    size: int = pydantic.Field(validation_alias=pydantic.AliasChoices("a", "b"))
+
+
 class Loop(TypedDict):
     within: dict[str, Plain]
 
@@ -363,6 +377,9 @@ REFUSED: list[tuple[str, str, str]] = [
     ("def m(self, a: Callable) -> int: ...", "method m, parameter a", "name its arguments and result"),
     ("def m(self) -> Callable[[int], int]: ...", "method m, result", "a callback is a whole argument of a method"),
     ("def m(self, a: list[Callable[[], None]]) -> int: ...", "method m, parameter a", "a callback is a whole argument"),
+    ("def m(self, a: Literal[Shade.DARK]) -> int: ...", "method m, parameter a", "cannot cross: use the enum itself"),
+    ("def m(self, a: Nothing) -> int: ...", "method m, parameter a", "Nothing cannot cross: it has no members"),
+    ("def m(self, a: Aliased) -> int: ...", "method m, parameter a", "its field size has an alias of several names"),
     (
         "def m(self, a: set[list[int]]) -> int: ...",
         "method m, parameter a",
@@ -398,7 +415,7 @@ REFUSED: list[tuple[str, str, str]] = [
 
 def declare(body: str, base: str = "Protocol", options: str = "") -> Any:
     source = f"@weft.contract{options}\nclass Shop({base}):\n    {body}\n"
-    space = dict(globals())
+    space = {**globals(), "Literal": Literal}
     exec(compile(source, "shop.py", "exec", dont_inherit=True, flags=__future__.annotations.compiler_flag), space)
     return contract_of(space["Shop"])
 

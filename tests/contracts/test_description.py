@@ -261,6 +261,11 @@ def test_arguments_are_checked_where_they_arrive(plain, message):
     assert (caught.value.path or "arguments") in f"{message} arguments"
 
 
+def test_arguments_are_checked_where_they_are_packed():
+    with pytest.raises(Mismatch, match="item: expected Item, found int"):
+        contract_of(Shop).methods["swap"].pack_arguments([5, Other(1), "fast"])
+
+
 def test_exact_scalars_are_handed_on_as_they_are():
     @weft.contract
     class Thumbnailer(Protocol):

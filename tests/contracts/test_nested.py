@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weft.contracts.description import Contract, Method, Mismatch, Parameter
-from weft.contracts.shape import Definitions, Shape
+from weft.contracts.shape import Adoption, Definitions, Differs, Shape
 
 ZONES = st.none() | st.integers(-86399, 86399).map(lambda s: dt.timezone(dt.timedelta(seconds=s)))
 
@@ -119,6 +119,37 @@ def test_the_schema_describes_the_plain_value(shape_of, typed):
         return  # bytes and infinities have no form in JSON
     if instance == plain:  # nor have keys that are no text
         assert jsonschema_rs.is_valid(schema, instance)
+
+
+@given(TYPED, st.booleans())
+def test_a_provider_gets_the_classes_that_it_names(shape_of, sent, typed, inward):
+    """The host's shape comes from a description, the provider's from annotations: the values are the provider's."""
+    annotation, value = typed
+    host = Contract.parse(contract_for(shape_of(annotation)).describe()).methods["take"].result
+    adopted = Adoption(inward=inward).adopt(host, shape_of(annotation))
+    plain = sent(adopted.packed(value))
+    assert plain == sent(shape_of(annotation).packed(value)), "the contract's order of members, and forms"
+    assert adopted.unpack(plain) == value
+    assert type(adopted.unpack(plain)) is type(value)
+
+
+@given(TYPES, TYPES)
+def test_types_match_where_they_are_described_alike_and_else_are_told_apart(shape_of, one, other):
+    host, provider = shape_of(one[0]), shape_of(other[0])
+    described = [contract_for(shape).describe() for shape in (host, provider)]
+    adoptions = [adopts(host, provider, inward=inward) for inward in (True, False)]
+    if described[0] == described[1]:
+        assert adoptions == [True, True]
+    elif all(adoptions):
+        assert sorted(map(str, getattr(host, "members", ()))) == sorted(map(str, getattr(provider, "members", ())))
+
+
+def adopts(host: Shape, provider: Shape, *, inward: bool) -> bool:
+    try:
+        Adoption(inward=inward).adopt(host, provider)
+    except Differs:
+        return False
+    return True
 
 
 @given(TYPES, TYPED)

@@ -19,6 +19,8 @@ import pytest
 from pydantic import v1
 
 from weft.contracts.description import Mismatch
+from weft.contracts.plain import plainly
+from weft.contracts.shape import Definitions
 
 UTC = dt.UTC
 NEPAL = dt.timezone(dt.timedelta(hours=5, minutes=45, seconds=30))
@@ -213,6 +215,46 @@ def test_what_is_as_good_is_taken(shape_of, cross, annotation, given, arrives):
     arrived = cross(shape_of(annotation), given)
     assert arrived == arrives
     assert type(arrived) is type(arrives)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": [1, object()]}, "['a'][1]: expected a value that can cross, found object"),
+        ([2**70, {"k": print}], "[1]['k']: expected a value that can cross, found builtin_function_or_method"),
+    ],
+)
+def test_what_no_encoder_takes_is_named_by_its_place(value, message):
+    with pytest.raises(Mismatch) as caught:
+        plainly(value)
+    assert str(caught.value) == message
+
+
+def test_what_contains_itself_is_not_made_plain():
+    value: list[Any] = []
+    value.append(value)
+    with pytest.raises(Mismatch, match="expected values nested at most 128 deep, found deeper ones"):
+        plainly(value)
+
+
+def test_a_default_that_cannot_cross_is_the_classes_own(shape_of):
+    """Such as a mark for what is not given: the field may be left out, and the class knows."""
+    shape = shape_of(Marked)
+    assert shape.unpack({}) == Marked()
+    assert "default" not in str(shape.schema(definitions := Definitions())) + str(definitions.schemas)
+
+
+UNSET: Any = object()
+
+
+@dataclasses.dataclass
+class Marked:
+    x: int = UNSET
+
+
+def test_bare_containers_hold_anything(shape_of, cross):
+    for annotation, value in ((list, [1, (2,)]), (tuple, (1, {2})), (dict, {"a": (1,)}), (set, {1, "a"})):
+        assert cross(shape_of(annotation), value) == value
 
 
 def test_numbers_and_texts_of_subclasses_are_made_plain(shape_of, cross):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from weft.contracts.classes import fields_of
 from weft.contracts.mismatch import Mismatch, of, shorten, show
@@ -192,12 +192,12 @@ class _Unpacking:
         return {self.value(key, depth + 2): self._part(f"[{show(key)}]", item, depth + 2) for key, item in form}
 
     def member(self, form: Any, depth: int) -> Any:
-        name, plain = form
+        name, plain = _named(form)
         value, cls = self._part(".value", plain, depth + 1), self._find_class(name)
         return cls(value) if cls is not None and issubclass(cls, Enum) else value
 
     def record(self, form: Any, depth: int) -> Any:
-        name, plain = form
+        name, plain = _named(form)
         values = {field: self._part(f".{field}", item, depth + 2) for field, item in plain.items()}
         cls = self._find_class(name)
         said = None if cls is None else fields_of(cls)
@@ -205,6 +205,14 @@ class _Unpacking:
             return values
         keywords = {field.name: field.keyword or field.name for field in said}
         return _built(cls, {keywords[field]: value for field, value in values.items()})
+
+
+def _named(form: Any) -> Tuple[str, Any]:
+    """The name of a class, and what belongs to it."""
+    name, plain = form
+    if type(form) is not list or type(name) is not str:
+        raise TypeError("expected [class, value]")
+    return name, plain
 
 
 def _built(cls: type, values: Dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Optional, Tuple
 
-from weft.contracts.mismatch import Mismatch, of
+from weft.contracts.mismatch import Mismatch, of, show
 
 WIDE = b"int:"
 """An integer beyond 64 bits crosses as these bytes and its decimal digits, wherever an integer may stand."""
@@ -54,7 +54,7 @@ def _items(value: Any, depth: int) -> Any:
 
 
 def _entries(value: Dict[Any, Any], depth: int) -> Any:
-    return {plainly(key, depth + 1): _within(f"[{key!r:.40}]", item, depth) for key, item in value.items()}
+    return {plainly(key, depth + 1): _within(f"[{show(key)}]", item, depth) for key, item in value.items()}
 
 
 def _within(part: str, value: Any, depth: int) -> Any:
