@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -48,6 +49,8 @@ class _Threads(ThreadPoolExecutor):
         try:
             return super().submit(fn, *args, **kwargs)
         except RuntimeError:
+            if threading.main_thread().is_alive():
+                raise
             future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
