@@ -32,21 +32,26 @@ class Entry:
     expires: Optional[datetime] = None
 
 
-def check_entry(category: str, key: str, ttl: Optional[float] = None) -> None:
-    """What every storage refuses. Raises InvalidEntry.
+def check_entry(category: Optional[str] = None, key: Optional[str] = None, ttl: Optional[float] = None) -> None:
+    """What every storage refuses of what is given, not None. Raises InvalidEntry.
 
     Categories and keys are any text of 1 to 1,024 bytes in UTF-8: ``../x`` is a key as good as another, and is never
     taken for a path. ``ttl`` is a number of seconds above 0, or None.
     """
     for what, name in (("category", category), ("key", key)):
-        try:
-            length = len(name.encode())
-        except UnicodeEncodeError as error:
-            raise InvalidEntry(f"the {what} is no text that UTF-8 can say: {error.reason}") from None
-        if not 0 < length <= LONGEST:
-            raise InvalidEntry(f"the {what} must have 1 to {LONGEST} bytes in UTF-8, found {length}")
+        if name is not None:
+            _check_name(what, name)
     if ttl is not None and not 0 < ttl < math.inf:
         raise InvalidEntry(f"ttl must be a number of seconds above 0, or None for ever, found {ttl}")
+
+
+def _check_name(what: str, name: str) -> None:
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidEntry(f"the {what} is no text that UTF-8 can say: {error.reason}") from None
+    if not 0 < length <= LONGEST:
+        raise InvalidEntry(f"the {what} must have 1 to {LONGEST} bytes in UTF-8, found {length}")
 
 
 @contract
@@ -100,7 +105,7 @@ class Storage(Protocol):
 
     @raises(InvalidEntry)
     async def write(self, category: str, key: str, pieces: AsyncIterator[bytes], ttl: Optional[float] = None) -> None:
-        """Keep a value that comes in pieces, once the last has come; until then, or if none does, all is as it was.
+        """Keep a value that comes in pieces, from when the last has come; until then all is as it was.
 
         A storage that lacks this is given the whole value.
         """
