@@ -89,9 +89,9 @@ class Invocations:
             await self._outgoing.credit()
 
     async def _ask(self, index: int, args: List[Any]) -> Any:
-        await self._deliver(index, args)
-        answer = self._asked[self._number] = asyncio.get_running_loop().create_future()
+        self._send(index, args)  # who waits for the answer needs no credit: it may come before that does
         number = self._number
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             return await answer
         finally:
