@@ -1,4 +1,4 @@
-"""Writes the generated pages of the documentation: settings, commands, lifecycle, benchmarks.
+"""Writes the generated pages of the documentation: settings, commands, lifecycle, runtimes, benchmarks.
 
 Each page has one function that returns its text; the tests compare what is committed with what these return now.
 """
@@ -20,6 +20,7 @@ import msgspec
 from weft import settings
 from weft.cli.commands import cli as commands
 from weft.lifecycle import INSTANCE, PLUGIN
+from weft.testing.capabilities import capabilities_table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -142,6 +143,11 @@ def lifecycle_page() -> str:
     return "\n".join(["# Lifecycle", "", GENERATED + head, "", *parts])
 
 
+def runtimes_page() -> str:
+    head = "What the conformance kit (`weft.testing.kit`) tests of every runtime; some declare that they cannot do it."
+    return "\n".join(["# Runtimes", "", GENERATED + head, "", capabilities_table(), ""])
+
+
 def benchmarks_page() -> str:
     parts = ["# Benchmarks", "", GENERATED + "`make bench` measures all of this in one run on one machine.", ""]
     reports = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks/results").glob("*.json"))]
@@ -153,6 +159,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/commands.md": commands_page,
     "reference/lifecycle.md": lifecycle_page,
+    "reference/runtimes.md": runtimes_page,
     "benchmarks.md": benchmarks_page,
 }
 

@@ -31,7 +31,14 @@ def reference() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    "name", ["reference/settings.md", "reference/commands.md", "reference/lifecycle.md", "benchmarks.md"]
+    "name",
+    [
+        "reference/settings.md",
+        "reference/commands.md",
+        "reference/lifecycle.md",
+        "reference/runtimes.md",
+        "benchmarks.md",
+    ],
 )
 def test_a_generated_page_is_fresh(reference: ModuleType, name: str) -> None:
     assert set(reference.PAGES) >= {name}

@@ -20,6 +20,8 @@ PLUGIN_SIDE = ["__init__.py", "errors.py", "types.py", "contracts", "calls", "wi
 OPTIONAL_ON_THE_PLUGIN_SIDE = {"msgspec", "uvloop", "a2wsgi"}
 """The helpers: used where they are found, and only inside a function or a ``try`` that has another way."""
 SLIM = {"msgspec", "packaging", "uv", "uvloop", "ruamel"}
+TESTERS = {"pytest"}
+"""Imported by ``weft.testing`` where pytest loads it, and asked for by nobody."""
 SERVER_SIDE = {"server", "cli", "console", "gateway"}
 
 
@@ -67,7 +69,8 @@ def test_the_plugin_side_is_python_3_9(path: Path) -> None:
 
 @pytest.mark.parametrize("path", slim(), ids=lambda path: str(path.relative_to(WEFT)))
 def test_the_slim_library_imports_nothing_of_the_server(path: Path) -> None:
-    assert set(imported(parsed(path))) <= {*sys.stdlib_module_names, "weft", "a2wsgi", "jsonschema_rs"} | SLIM
+    known = {*sys.stdlib_module_names, "weft", "a2wsgi", "jsonschema_rs"} | SLIM
+    assert set(imported(parsed(path))) <= known | (TESTERS if "testing" in path.parts else set())
 
 
 LENT = {"a2wsgi"}
@@ -82,7 +85,7 @@ def test_every_imported_package_is_declared() -> None:
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     distributions = packages_distributions()
     for path in WEFT.rglob("*.py"):
-        for name in set(imported(parsed(path))) - set(sys.stdlib_module_names) - {"weft"} - LENT:
+        for name in set(imported(parsed(path))) - set(sys.stdlib_module_names) - {"weft"} - LENT - TESTERS:
             owners = {canonicalize_name(BROUGHT.get(name, owner)) for owner in distributions.get(name, [name])}
             assert owners & declared, f"{path.relative_to(SOURCE)} imports {name}: pyproject.toml does not ask for it"
 
