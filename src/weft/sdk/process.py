@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from weft.calls.channel import Consumer, Reply, Request
 from weft.calls.faults import Faults
@@ -31,7 +31,7 @@ def main(descriptor: int) -> None:
     os.set_inheritable(descriptor, False)
     output.install()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a plugin ends
-    _run(Process().serve(wire))
+    _run(lambda: Process().serve(wire))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads that the plugin left behind do not hold up the end
@@ -45,10 +45,10 @@ def _close_all_but(wire: int) -> None:
                 os.close(descriptor)
 
 
-def _run(coroutine: Any) -> None:
+def _run(begin: Callable[[], Any]) -> None:
     loop = _new_loop()
-    asyncio.set_event_loop(loop)
-    loop.run_until_complete(coroutine)
+    asyncio.set_event_loop(loop)  # first: on Python 3.9 an event belongs to the loop that is set when it is made
+    loop.run_until_complete(begin())
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
