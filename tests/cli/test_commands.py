@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -24,30 +23,11 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"one"})
 """
-SECTIONS = ["Serve", "Deploy", "Watch", "Live", "Allow", "Make", "Machine"]
+SECTIONS = ["Serve", "Deploy", "Watch", "Call", "Live", "Allow", "Make", "Machine"]
 COMMANDS = (
-    "serve deploy config list status logs events restart rollback remove enable disable grant revoke "
+    "serve deploy config list status logs events call run contract restart rollback remove enable disable grant revoke "
     "new check pack dev doctor completion"
 ).split()
-
-
-@pytest.fixture
-def weft(tmp_path):
-    """``weft(*arguments)``: runs it in ``tmp_path``, on a STATE of the test's own."""
-
-    def run(*arguments, **env):
-        environment = {**os.environ, "WEFT_STATE": str(tmp_path / "state"), **env}
-        return subprocess.run(
-            [WEFT, *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
 
 
 @pytest.fixture
@@ -72,7 +52,9 @@ def test_version(weft):
 def test_every_command_has_json(command):
     from weft.cli.commands import cli
 
-    assert {"json", "debug", "state"} <= {option.name for option in cli.commands[command].params}
+    found = cli.commands[command]
+    for each in getattr(found, "commands", {"": found}).values():
+        assert {"json", "debug", "state"} <= {option.name for option in each.params}
 
 
 def test_help_imports_nothing_heavy():

@@ -47,8 +47,20 @@ def test_a_name_that_no_plugin_can_have_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_a_kind_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotInThisVersion, match="--task: not in this version"):
-        scaffold("shop", "task", tmp_path)
+    with pytest.raises(NotInThisVersion, match="--form: not in this version; there is --web, --task"):
+        scaffold("shop", "form", tmp_path)
+
+
+def test_a_task_is_whole_and_its_test_passes(tmp_path: Path) -> None:
+    scaffold("work", "task", tmp_path)
+    report = check(tmp_path / "work")
+    assert report.ok, (report.problems, report.warnings)
+    assert report.manifest is not None
+    assert report.manifest.provides == (Provided("task"),)
+    command = [sys.executable, "-m", "unittest"]
+    done = subprocess.run(command, cwd=tmp_path / "work", check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 2 tests" in done.stderr
 
 
 def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:

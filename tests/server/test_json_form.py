@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import weft
 from weft.contracts.declare import contract_of
+from weft.contracts.description import Contract
 from weft.contracts.mismatch import Mismatch
-from weft.server.json_form import JsonForm, described_json
+from weft.server.json_form import JsonForm, described_json, described_plain
 
 
 class Colour(enum.Enum):
@@ -197,6 +198,12 @@ def test_a_value_without_end_is_refused():
         deep = [deep]
     with pytest.raises(Mismatch, match="nested less deeply"):
         FORM.read({}, deep)
+
+
+def test_a_description_comes_back_from_json():
+    told = json.loads(json.dumps(described_json(DESCRIBED), allow_nan=False))
+    assert described_plain(told) == DESCRIBED
+    assert Contract.parse(described_plain(told)).describe() == DESCRIBED
 
 
 def test_a_description_is_json():

@@ -33,6 +33,8 @@ class ServerError(WeftError):
         self.kind = str(error.get("type", ""))
         self.traceback = str(error.get("traceback", ""))
         super().__init__(error.get("message") or f"the server answered {status} without a reason")
+        for note in error.get("notes", ()):
+            self.add_note(str(note))
 
 
 def plugin_path(name: str, *more: str) -> str:
@@ -60,6 +62,19 @@ class Client:
     def post(self, path: str, body: Any = None) -> Any:
         """Do something; what it answers, or None."""
         return self._ask("POST", path, json=body)
+
+    def answers(self, path: str, body: Any) -> Iterator[Any]:
+        """What a call answers: one object, or one for each item of a stream, as they come."""
+        with self._talking(), self._http.stream("POST", path, json=body) as response:
+            if response.headers.get("content-type", "").startswith(_NDJSON["accept"]):
+                for each in _objects(response):
+                    if "error" in each:
+                        raise ServerError(each, response.status_code)
+                    yield each
+            else:
+                response.read()
+                _check(response)
+                yield response.json()
 
     def delete(self, path: str, **params: Any) -> None:
         """Remove something."""

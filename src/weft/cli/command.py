@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from weft.cli.output import Output
 from weft.errors import WeftError
@@ -15,12 +16,34 @@ SECTIONS = (
     ("Serve", ("serve",)),
     ("Deploy", ("deploy", "config")),
     ("Watch", ("list", "status", "logs", "events")),
+    ("Call", ("call", "run", "contract")),
     ("Live", ("restart", "rollback", "remove", "enable", "disable")),
     ("Allow", ("grant", "revoke")),
     ("Make", ("new", "check", "pack", "dev")),
     ("Machine", ("doctor", "completion")),
 )
 """Headings of ``weft --help``, each with its commands, in order."""
+
+
+class PluginName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a plugin. A shell completes it, as far as a server answers at once."""
+
+    name = "plugin"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """See click."""
+        from weft.cli.client import Client
+        from weft.settings import default_state
+
+        state = ctx.params.get("state") or default_state(os.environ)
+        try:
+            plugins = Client(state.absolute(), token=os.environ.get("WEFT_TOKEN")).get("/api/v1/plugins")
+        except WeftError:
+            return []  # nobody to ask: a shell shows no errors
+        return [CompletionItem(each["name"]) for each in plugins if each["name"].startswith(incomplete)]
+
+
+PLUGIN = PluginName()
 
 
 class Session:
@@ -88,7 +111,7 @@ class Sections(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """See click; a command that a later version will have is refused by name."""
-        if args and args[0] in ("top", "call", "run", "contract"):
+        if args and args[0] == "top":
             raise click.UsageError(f"{args[0]}: not in this version", ctx)
         return super().resolve_command(ctx, args)
 

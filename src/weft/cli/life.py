@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from weft.cli.command import Command, Session
+from weft.cli.command import PLUGIN, Command, Session
 from weft.cli.deploying import describe
 
 
@@ -23,14 +23,14 @@ def _act(session: Session, name: str, action: str, body: Any = None) -> Any:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 def restart(session: Session, name: str) -> None:
     """Run the same release anew; no request is lost."""
     _serve(session, name, "restart")
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 @click.argument("release", required=False)
 def rollback(session: Session, name: str, release: str | None) -> None:
     """Go back to RELEASE (a number), or to the release before."""
@@ -41,14 +41,14 @@ def rollback(session: Session, name: str, release: str | None) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 def enable(session: Session, name: str) -> None:
     """Start a disabled plugin, now and with the server."""
     _serve(session, name, "enable")
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 def disable(session: Session, name: str) -> None:
     """Stop a plugin, and leave it stopped."""
     _act(session, name, "disable")
@@ -56,7 +56,7 @@ def disable(session: Session, name: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 @click.option("--purge", is_flag=True, help="Delete its data folder and logs too.")
 def remove(session: Session, name: str, *, purge: bool) -> None:
     """Stop and forget a plugin."""
@@ -68,7 +68,7 @@ def remove(session: Session, name: str, *, purge: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 def config(session: Session, name: str) -> None:
     """The keys of a plugin's settings and variables; never a value."""
     from weft.cli.client import plugin_path
@@ -82,7 +82,7 @@ def config(session: Session, name: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 @click.argument("permissions", nargs=-1, required=True)
 def grant(session: Session, name: str, permissions: tuple[str, ...]) -> None:
     """Let a plugin have more than the policy gives (read=PATH, memory=1GiB, manage …)."""
@@ -90,7 +90,7 @@ def grant(session: Session, name: str, permissions: tuple[str, ...]) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 @click.argument("permissions", nargs=-1, required=True)
 def revoke(session: Session, name: str, permissions: tuple[str, ...]) -> None:
     """Take grants back; a release that needs one of them is disabled."""

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from weft.cli.command import Command, Session
 from weft.errors import UsageError
 
+if TYPE_CHECKING:
+    from weft.packages.contract_plugin import HostContract
+
 
 @click.command(cls=Command)
 @click.argument("name")
-@click.option("--web", is_flag=True, default=True, help="A web application (the default).")
-def new(session: Session, name: str, *, web: bool) -> None:
-    """Make a plugin: a folder NAME with an application and its manifest."""
+@click.option("--web", is_flag=True, help="A web application (the default).")
+@click.option("--task", is_flag=True, help="A task: a function that is executed on values.")
+@click.option("--contract", metavar="MODULE:CLASS", help="What your application's contract says.")
+def new(session: Session, name: str, *, web: bool, task: bool, contract: str | None) -> None:
+    """Make a plugin: a folder NAME with its code, a test, and its manifest.
+
+    With --contract, MODULE is imported from the current folder, or wherever Python finds it; the plugin's class has
+    every method of CLASS, and returns the simplest values there are.
+    """
     from weft.packages.scaffold import scaffold
 
-    assert web
+    if web + task + (contract is not None) > 1:
+        raise click.UsageError("--web, --task and --contract exclude each other")
     folder = Path(name)
-    scaffold(folder.name, "web", folder.parent)
+    scaffold(folder.name, _kind(contract) if contract else "task" if task else "web", folder.parent)
     session.output.result({"folder": str(folder)}, f"{folder}/ is made: try it with `weft dev {folder}`")
+
+
+def _kind(contract: str) -> HostContract:
+    from weft.cli.declared import host_contract
+
+    return host_contract(contract)
 
 
 @click.command(cls=Command)

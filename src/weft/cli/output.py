@@ -20,7 +20,7 @@ class Output:
 
     def __init__(self, *, json: bool, debug: bool) -> None:
         self.json = json
-        self._debug = debug
+        self.debug = debug
 
     def result(self, value: Any, text: str = "") -> None:
         """What the command did: ``value`` as JSON, or ``text``."""
@@ -32,6 +32,14 @@ class Output:
     def line(self, value: Any, text: str) -> None:
         """One of many results, as it comes: one JSON object, or one text, per line."""
         print(jsons.dumps(value, default=str) if self.json else _harmless(text), flush=True)
+
+    def json_result(self, value: Any) -> None:
+        """A result that is JSON for people, too."""
+        print(jsons.dumps(value, indent=2))
+
+    def json_line(self, value: Any) -> None:
+        """One of many results that are JSON for people, too; as it comes."""
+        print(jsons.dumps(value), flush=True)
 
     def say(self, text: str) -> None:
         """A line of a server's life."""
@@ -69,7 +77,9 @@ class Output:
             print(f"{_paint('error:')} {_harmless(_message(error))}", file=sys.stderr)
             if text := getattr(error, "traceback", ""):
                 print(_harmless(text.rstrip()), file=sys.stderr)
-        if self._debug:
+            for note in getattr(error, "__notes__", ()):
+                print(_harmless(note), file=sys.stderr)
+        if self.debug:
             traceback.print_exception(error)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from weft.cli.command import Command, Session
+from weft.cli.command import PLUGIN, Command, Session
 from weft.types import LEVELS
 
 _EVENTS = "/api/v1/events"
@@ -34,7 +34,7 @@ def _row(plugin: dict[str, Any]) -> tuple[str, ...]:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 def status(session: Session, name: str) -> None:
     """One plugin, in full."""
     plugin = session.client.get(_path(name))
@@ -64,7 +64,7 @@ def _facts(plugin: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints from now on.")
 @click.option("--level", type=click.Choice(LEVELS), default="trace", show_default=True, help="This level and above.")
 def logs(session: Session, name: str, *, follow: bool, level: str) -> None:

@@ -11,6 +11,7 @@ from string import Template
 from weft.errors import Conflict, NotInThisVersion, StorageFailed, UsageError
 from weft.manifest.rules import Invalid
 from weft.manifest.values import name as plugin_name
+from weft.packages.contract_plugin import HostContract, contract_files
 
 PYPROJECT = """\
 [project]
@@ -101,14 +102,88 @@ A web plugin for Weft.
 `$module.py` holds the application, `pyproject.toml` says what the plugin is and needs: add packages to `dependencies`.
 """
 
+TASK_PYPROJECT = """\
+[project]
+name = "$name"
+version = "0.1.0"
+description = "A task"
+requires-python = ">=3.9"
+dependencies = []
+
+[tool.weft]
+entry = "$module:Execute"
+provides = ["task"]
+"""
+
+TASK_MODULE = '''\
+"""$name: a task. ``Execute`` gets values by their keys, sets others, and returns a result."""
+
+
+def Execute(ctx):
+    """Greet the one whose name is in the values. ``def`` runs in a thread; ``async def`` works as well."""
+    name = ctx.get_value("name") or "world"
+    greeting = f"Hello, {name}"
+    ctx.set_value("greeting", greeting)
+    return len(greeting)
+'''
+
+TASK_TEST = '''\
+"""Runs the task as its host does. Run with: python -m unittest (in an environment that has weft)"""
+
+import unittest
+from pathlib import Path
+
+import weft
+
+
+class TestTask(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        self.engine = await self.enterAsyncContext(weft.Engine())
+        await self.engine.load(Path(__file__).parent)
+        self.task = self.engine.use(weft.Task)
+
+    async def test_who_is_named_is_greeted(self):
+        context = weft.TaskContext({"name": "Ada"})
+        self.assertEqual(await self.task.execute(context), 10)
+        self.assertEqual(context.get_value("greeting"), "Hello, Ada")
+
+    async def test_somebody_is_greeted(self):
+        context = weft.TaskContext()
+        await self.task.execute(context)
+        self.assertEqual(context.get_value("greeting"), "Hello, world")
+
+
+if __name__ == "__main__":
+    unittest.main()
+'''
+
+TASK_README = """\
+# $name
+
+A task for Weft.
+
+    weft check .       # look it over
+    weft dev .         # run it, with reload on save
+    weft deploy .      # put it on the running server
+    weft run $name --values '{"name": "Ada"}'
+
+`$module.py` holds the task, `pyproject.toml` says what the plugin is and needs: add packages to `dependencies`.
+"""
+
 KINDS: dict[str, dict[str, str]] = {
     "web": {"pyproject.toml": PYPROJECT, "$module.py": MODULE, "test_$module.py": TEST, "README.md": README},
+    "task": {
+        "pyproject.toml": TASK_PYPROJECT,
+        "$module.py": TASK_MODULE,
+        "test_$module.py": TASK_TEST,
+        "README.md": TASK_README,
+    },
 }
 """For each kind, file names and their texts, both with $name, $module and $domain to be filled in."""
 
 
-def scaffold(name: str, kind: str, into: Path) -> list[Path]:
-    """Write a new plugin's folder ``into/NAME`` and return its files.
+def scaffold(name: str, kind: str | HostContract, into: Path) -> list[Path]:
+    """Write a new plugin's folder ``into/NAME`` and return its files. ``kind``: web, task, or a contract of a host.
 
     Raises UsageError for a name that no plugin can have, NotInThisVersion for a kind that is not here, Conflict where
     the folder exists, StorageFailed where it cannot be written; then nothing is left.
@@ -130,15 +205,17 @@ def scaffold(name: str, kind: str, into: Path) -> list[Path]:
     return [target / file for file in texts]
 
 
-def contents(name: str, kind: str) -> dict[str, str]:
+def contents(name: str, kind: str | HostContract) -> dict[str, str]:
     """The files of a new plugin, by name. Raises UsageError and NotInThisVersion."""
     try:
         plugin_name(name)
     except Invalid as invalid:
         raise UsageError(f"{invalid}: {invalid.flaws[0].remedy}") from None
+    module = module_name(name)
+    if isinstance(kind, HostContract):
+        return contract_files(name, module, kind)
     if kind not in KINDS:
         raise NotInThisVersion(f"new --{kind}: not in this version; there is --{', --'.join(KINDS)}")
-    module = module_name(name)
     known = {"name": name, "module": module, "domain": f"{name.lower()}.localhost"}
     return {Template(file).substitute(known): Template(text).substitute(known) for file, text in KINDS[kind].items()}
 

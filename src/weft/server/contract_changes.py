@@ -7,6 +7,7 @@ from typing import Any
 
 from weft.contracts.description import Contract
 from weft.contracts.implementation import compare
+from weft.errors import ContractError
 
 Described = Mapping[str, Mapping[str, Any]]
 """Descriptions by ``name@major``."""
@@ -20,5 +21,8 @@ def broken(before: Described, after: Described) -> list[str]:
 def _broken(key: str, described: Mapping[str, Any], after: Described) -> str:
     if key not in after:
         return f"{key} is not provided any more (provided: {', '.join(after) or 'none'})"
-    problems = compare(Contract.parse(described), Contract.parse(after[key]))
+    try:
+        problems = compare(Contract.parse(described), Contract.parse(after[key]))
+    except ContractError as error:
+        problems = [str(error)]
     return f"{key} is not what it was: {'; '.join(problems)}" if problems else ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weft.calls.channel import Channel
+from weft.contracts.task import Task
 from weft.engine import Engine, Plugin
 from weft.errors import Conflict, Unavailable, UnknownPlugin
 from weft.manifest import Manifest
@@ -113,6 +114,10 @@ class Fleet:
         """How a plugin describes the contracts that it provides; empty where it does not run."""
         plugin = self.plugin(name)
         return plugin.facts.described if plugin is not None and plugin.facts is not None else {}
+
+    def task(self, name: str) -> Task:
+        """A plugin as the task that it provides. Raises ContractMismatch where it is none."""
+        return self._engine.use(Task, name)
 
     def serves(self, name: str) -> bool:
         """Whether the plugin answers calls now."""

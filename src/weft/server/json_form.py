@@ -31,25 +31,37 @@ _TABLES = ("methods", "constants", "$defs", "properties")
 
 def described_json(described: Any) -> Any:
     """A contract's description, for JSON: its schemas are those of the JSON form, its defaults in that form."""
-    form = JsonForm(described.get("$defs", {}))
-    written = _walk(described, form)
-    assert isinstance(written, dict)
-    return written
+    return _walk(described, JsonForm(described.get("$defs", {})).write, BASE64)
 
 
-def _walk(value: Any, form: JsonForm) -> Any:
+def described_plain(told: Any) -> Any:
+    """The description that ``described_json`` was given: what ``Contract.parse`` reads."""
+    return _walk(told, JsonForm(told.get("$defs", {})).read, {})
+
+
+def _walk(value: Any, convert: Callable[[Schema, Any], Any], encoding: Schema) -> Any:
+    """A description with its values converted, and ``encoding`` said where a text stands for bytes."""
     if isinstance(value, list):
-        return [_walk(each, form) for each in value]
+        return [_walk(each, convert, encoding) for each in value]
     if not isinstance(value, dict):
-        return _write_open(value)
-    written = {
-        key: {name: _walk(part, form) for name, part in each.items()} if key in _TABLES else _walk(each, form)
-        for key, each in value.items()
-    }
-    if "default" in value:
-        schema = value.get("schema", value.get("stream", {key: value[key] for key in value if key != "default"}))
-        written["default"] = form.write({} if "callback" in value else schema, value["default"])
-    return {**written, **BASE64} if value.get("format") == "binary" else written
+        return value
+    walked: dict[str, Any] = {}
+    for key, each in value.items():
+        if key in _TABLES:
+            walked[key] = {name: _walk(part, convert, encoding) for name, part in each.items()}
+        elif key == "default":
+            walked[key] = convert(_schema_of_default(value), each)
+        elif key == "enum":
+            walked[key] = [convert({"enum": each}, one) for one in each]
+        elif key != "contentEncoding":
+            walked[key] = _walk(each, convert, encoding)
+    return {**walked, **encoding} if value.get("format") == "binary" else walked
+
+
+def _schema_of_default(value: Schema) -> Schema:
+    """Of a parameter its own; a field's default stands in its schema."""
+    schema: Schema = value.get("schema", value.get("stream", {} if "callback" in value else value))
+    return schema
 
 
 class JsonForm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from weft.contracts.task import Task
 from weft.engine import Plugin
 from weft.errors import Unavailable
 from weft.server.fleet import Fleet
@@ -43,6 +44,10 @@ class Overview:
         if plugin is None:
             raise Unavailable(f"plugin {record.name} is {self.status(record.name).state}")
         return plugin
+
+    def task(self, name: str) -> Task:
+        """A plugin as the task that it provides. Raises as ``plugin`` does, and ContractMismatch where it is none."""
+        return self._fleet.task(self.plugin(name).name)
 
     def resolved(self, name: str) -> str:
         """The name of the plugin of that name, or of that title where only one has it."""

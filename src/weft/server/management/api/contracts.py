@@ -1,4 +1,4 @@
-"""``/api/v1/plugins/NAME/contracts`` and ``/call``: what plugins provide besides web pages, described and called."""
+"""``/api/v1/plugins/NAME/…``: what plugins provide besides pages, described, called, run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from weft.server.json_form import described_json
 from weft.server.management.api.context import context_of
 from weft.server.management.api.lines import Lines, until
 from weft.server.management.problems import describe
+from weft.server.running import execute
 
 router = APIRouter(prefix="/api/v1/plugins/{name}")
 
@@ -49,6 +50,23 @@ async def call(name: str, request: Request, body: CallBody) -> Response:
     if prepared.streams:
         return Lines(until(context.stopping, _items(prepared)))
     return JSONResponse({"result": await prepared.result()})
+
+
+class RunBody(BaseModel):
+    """The values that a task begins with, in the JSON form of what may have any type."""
+
+    values: dict[str, Any] = Field(default_factory=dict)
+    timeout: float | None = Field(default=None, gt=0, description="seconds; without it, the plugin's limits.call")
+
+
+@router.post(
+    "/run",
+    summary="Execute the task that it provides, once",
+    description="Answers `{result, values}`: what it returned, and what it set.",
+    response_model=dict[str, Any],
+)
+async def run(name: str, request: Request, body: RunBody) -> Response:
+    return JSONResponse(await execute(context_of(request).operator.task(name), body.values, body.timeout))
 
 
 async def _items(prepared: PreparedCall) -> AsyncIterator[dict[str, Any]]:
