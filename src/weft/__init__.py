@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from weft.calls.deadline import deadline
     from weft.contracts.declare import contract, hook, raises
     from weft.contracts.storage import Storage
     from weft.contracts.task import Task
     from weft.contracts.task_context import TaskContext
+    from weft.engine import Engine, Plugin
+    from weft.errors import DeadlineExceeded, PluginError, WeftError
 
 __version__ = "0.1.0"
 
@@ -21,6 +24,7 @@ _HOMES = {
     "WeftError": "weft.errors",
     "PluginError": "weft.errors",
     "DeadlineExceeded": "weft.errors",
+    "deadline": "weft.calls.deadline",
     "contract": "weft.contracts.declare",
     "hook": "weft.contracts.declare",
     "raises": "weft.contracts.declare",
@@ -28,6 +32,8 @@ _HOMES = {
     "Task": "weft.contracts.task",
     "TaskContext": "weft.contracts.task_context",
 }
+_MODULES = frozenset({"sdk", "sync", "testing"})
+"""Packages that ``import weft`` makes reachable, each loaded when it is first named."""
 __all__ = [
     "DeadlineExceeded",
     "Engine",
@@ -39,15 +45,18 @@ __all__ = [
     "WeftError",
     "__version__",
     "contract",
+    "deadline",
     "hook",
     "raises",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f"weft.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'weft' has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(home), name)

@@ -5,6 +5,7 @@
     WeftError
     ├── UsageError             the caller asked for something that makes no sense
     │   ├── UnknownPlugin      no plugin of that name
+    │   ├── UnknownHook        a contract has no hook of that name
     │   ├── ContractError      a contract cannot be declared, described or used so
     │   ├── WrongArgument      an argument is not of the type that its contract says
     │   └── NotInThisVersion   a form, runtime or command that this version does not have
@@ -47,6 +48,10 @@ class UsageError(WeftError):
 
 class UnknownPlugin(UsageError):
     """No plugin of that name."""
+
+
+class UnknownHook(UsageError, AttributeError):
+    """An attribute of a hooks object that is no hook of its contract."""
 
 
 class ContractError(UsageError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, AsyncIterator, Callable, Iterator, List
 
 from weft.calls.dispatcher import caller_of
@@ -102,7 +103,7 @@ class Direct:
         names, classes, faults = declared.raises_names, declared.raises, self._faults
 
         def translated(error: BaseException) -> BaseException:
-            if isinstance(error, (GeneratorExit, KeyboardInterrupt)) or _cancelled(error):
+            if isinstance(error, GeneratorExit) or _interrupted(error, declared.asynchronous) or _cancelled(error):
                 return error
             if isinstance(error, (*classes, WrongArgument, WrongResult)):
                 return error
@@ -116,11 +117,20 @@ class Direct:
         return translated
 
 
+def _interrupted(error: BaseException, asynchronous: bool) -> bool:
+    """Whether the host was interrupted in plain code of the plugin's; on an event loop the host itself is told so."""
+    here = threading.current_thread() is threading.main_thread()
+    return isinstance(error, KeyboardInterrupt) and not asynchronous and here
+
+
 def _cancelled(error: BaseException) -> bool:
     """Whether the caller was cancelled, and not only something of the plugin's."""
     if not isinstance(error, asyncio.CancelledError):
         return False
-    task = asyncio.current_task()
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a thread without an event loop: nobody can have cancelled it
+        return False
     cancelling = getattr(task, "cancelling", None)
     return cancelling is None or cancelling() > 0
 

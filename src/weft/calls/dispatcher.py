@@ -128,7 +128,7 @@ class _Entire:
 
     def failed(self, reply: Reply, error: BaseException) -> None:
         """The call ends with an error."""
-        if isinstance(error, FrameError):
+        if isinstance(error, (FrameError, Mismatch)):
             error = WrongResult(f"{self.name} returned what cannot be sent: {error}")
         names = {each.__name__ for each in type(error).__mro__}
         declared = next((name for name in self.method.raises_names if name in names), None)

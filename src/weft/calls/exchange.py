@@ -10,6 +10,7 @@ from weft.calls.callbacks import END, INVOKE, ITEM, Callbacks
 from weft.calls.channel import Call, Channel
 from weft.calls.faults import Faults
 from weft.calls.streams import Incoming, Outgoing
+from weft.contracts.mismatch import Mismatch
 from weft.errors import ProtocolError, WeftError, WrongArgument
 
 
@@ -49,6 +50,8 @@ class Exchange:
             async for item in _each(source, self._method.name):
                 plain = self._method.pack_item(item)
                 await self._outgoing.send([ITEM, plain] if self._tagged else plain)
+        except Mismatch as mismatch:
+            self.broken(WrongArgument(f"{self._method.name}: {mismatch}"))
         except Exception as error:
             self.broken(error)
         else:

@@ -150,7 +150,7 @@ def _type_name(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:
+    except BaseException as broken:
         return f"(its message cannot be shown: {type(broken).__name__})"
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Optional
+from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Callable, Optional, Tuple
 
 from weft.errors import WeftError
 
@@ -26,19 +29,35 @@ class Threads:
         self.limit = limit
         self.stuck = 0
         self._on_hung = on_hung
-        self._executor: Optional[ThreadPoolExecutor] = None
+        self._work: SimpleQueue[Optional[Tuple[Future[Any], Callable[[], Any]]]] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._made = 0
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call ``function(*args)`` in a thread, within this context; returns or raises what it does."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(self.limit, thread_name_prefix="weft")
-        running = self._executor.submit(contextvars.copy_context().run, _contained, function, args)
+        running: Future[Any] = Future()
+        self._work.put((running, partial(contextvars.copy_context().run, _contained, function, args)))
+        if not self._idle.acquire(blocking=False) and self._made < self.limit:
+            self._made += 1
+            threading.Thread(target=self._serve, name=f"weft {self._made}", daemon=True).start()
         try:
             return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
             if not running.cancel() and not running.done():
                 self._count(running)
             raise
+
+    def _serve(self) -> None:
+        """What one thread does. Being a daemon it does not hold up the interpreter's end, stuck or not."""
+        while (work := self._work.get()) is not None:
+            running, call = work
+            if running.set_running_or_notify_cancel():
+                try:
+                    running.set_result(call())
+                except BaseException as error:
+                    running.set_exception(error)
+            del work, running, call  # what they hold is not this thread's to keep while it waits
+            self._idle.release()
 
     def _count(self, running: Future[Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -52,8 +71,8 @@ class Threads:
 
     def close(self) -> None:
         """Take nothing more; threads that run go on."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False)
+        for _ in range(self._made):
+            self._work.put(None)
 
 
 def _contained(function: Callable[..., Any], args: Any) -> Any:

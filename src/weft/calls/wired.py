@@ -13,6 +13,7 @@ from weft.calls.expiry import NEVER, Expiry
 from weft.calls.faults import Faults
 from weft.calls.hands import Hand, WiredCall, WiredReply
 from weft.calls.once import Once
+from weft.contracts.mismatch import Mismatch
 from weft.errors import (
     DeadlineExceeded,
     InstanceLost,
@@ -116,8 +117,8 @@ class WiredChannel:
         self._next_id = frames.next_id(call_id)
         call = WiredCall(self, call_id, receiver)
         try:
-            self.connection.send(frames.CALL, call_id, (method, streaming, timeout, trace, args))
-        except frames.FrameError as error:
+            self._send(frames.CALL, call_id, (method, streaming, timeout, trace, args))
+        except (frames.FrameError, Mismatch) as error:
             raise WrongArgument(f"{method}: its arguments cannot be sent: {error}") from None
         self._calls[call_id] = call
         if timeout is not None:
@@ -190,13 +191,22 @@ class WiredChannel:
         finally:
             self._pongs.pop(number, None)
 
+    def _send(self, kind: int, call_id: int, value: Any) -> int:
+        """Send a value; one that the encoder does not know is made plain first. Raises Mismatch for what cannot be."""
+        try:
+            return self.connection.send(kind, call_id, value)
+        except (TypeError, OverflowError, ValueError, RecursionError):
+            from weft.contracts.plain import plainly  # most values never need it
+
+            return self.connection.send(kind, call_id, plainly(value))
+
     # What WiredCall and WiredReply do.
 
     def send_item(self, call_id: int, item: Any, credit: Credit) -> bool:
         """Send one item of a call; False: wait for credit."""
         if self.closed:
             return True
-        allowed = credit.spend(self.connection.send(frames.ITEM, call_id, item))
+        allowed = credit.spend(self._send(frames.ITEM, call_id, item))
         return allowed and not self.connection.congested
 
     def forget(self, call_id: int) -> None:
@@ -226,7 +236,7 @@ class WiredChannel:
         """Answer a call of the other side, once. A value that cannot be sent raises, and the call waits on."""
         reply = self._serving.get(call_id)
         if reply is not None:
-            self.connection.send(kind, call_id, value)
+            self._send(kind, call_id, value)
             del self._serving[call_id]
             reply.party = None  # the consumer holds the reply: together they would wait for the garbage collector
 

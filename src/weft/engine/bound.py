@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from weft.contracts import description
 from weft.contracts.description import Contract, Mismatch
 from weft.contracts.face import faces_of, shown
 from weft.engine.plugin import Plugin
-from weft.errors import ContractError, WrongResult
+from weft.errors import ContractError, WeftError, WrongResult
 
 Elsewhere = Callable[[description.Method, Callable[..., Any]], Callable[..., Any]]
 """Makes of an asynchronous method one that is plain: somebody waits for it on the engine's loop."""
@@ -38,7 +38,7 @@ class Bound:
         self._shown = shown(contract)
         self.proxy, self.methods = proxy(self._shown, f"plugin {plugin.name}", self._targets())
         for method in self.methods.values():
-            method.call.__dict__["__weft_bound__"] = self  # who keeps a method alone has it kept right too
+            method.call.__dict__["__weft_bound__"] = self  # whoever keeps a method alone has it kept right too
         self._set_constants()
 
     def refresh(self) -> None:
@@ -64,7 +64,11 @@ class Bound:
         """Hooks that the plugin has as wrappers, by method."""
         direct = self._direct()
         found = direct.implementation.methods if direct is not None else {}
-        return {name: each.call for name, each in found.items() if each.wrapper}
+        return {
+            name: _wrapper(each.call, direct.target(self.contract.methods[name]).translated)
+            for name, each in found.items()
+            if each.wrapper and direct is not None
+        }
 
     def _direct(self) -> Direct | None:
         members = self.plugin.instances
@@ -86,7 +90,7 @@ class Bound:
             return self._own(method, direct)
         later = replace(method, asynchronous=True)
         if self._elsewhere is None:
-            return self._refused(method) if self.plugin.instances else self._own(later, direct)
+            return self._refused(method) if self.plugin.instances else self._gone()
         call = Method(later, self._own(later, direct)).call
         return Target(self._elsewhere(method, call), self._running, lambda error: error)
 
@@ -101,6 +105,10 @@ class Bound:
         if direct is not None:
             return direct.target(method)
         return channel_target(self.contract, method, self.plugin, self._running)
+
+    def _gone(self) -> Target:
+        """Nothing answers: whoever calls is told."""
+        return Target(lambda *_values: self.plugin.pick(), self._running, lambda error: error)
 
     def _refused(self, method: description.Method) -> Target:
         raise ContractError(
@@ -129,3 +137,17 @@ class Bound:
         except Mismatch as mismatch:
             who = {"plugin": self.plugin.name, "version": self.plugin.version}
             raise WrongResult(f"{self.contract.name}.{constant.name}: {mismatch}", **who) from None
+
+
+def _wrapper(call: Callable[..., Any], translated: Callable[[BaseException], BaseException]) -> Callable[..., Any]:
+    """A plugin's wrapper, whose own exceptions come out as its plugin's, and others' as they are."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[None, Any, Any]:
+        try:
+            return (yield from call(*args, **kwargs))
+        except WeftError:
+            raise
+        except BaseException as error:  # noqa: BLE001 (it is passed on)
+            raise translated(error) from error.__cause__
+
+    return wrapper

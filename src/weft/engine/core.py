@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.engine.requirements import check_host
 from weft.engine.runtimes import Runtimes
+from weft.engine.temporary import Temporary
 from weft.engine.using import Using
 from weft.errors import Conflict, Unavailable, UnknownPlugin, WeftError
 from weft.manifest import Manifest, Order
@@ -62,8 +62,8 @@ class Core:
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._temporary = None if state else tempfile.TemporaryDirectory(prefix="weft-")
-        self.state = state or Path(self._temporary.name if self._temporary else "")
+        self._temporary = None if state else Temporary()
+        self.state = state or Path(self._temporary.path if self._temporary else "")
         self.environments = Environments(self.state / "environments")
         self._output = output or (lambda _plugin, _line: None)
         self._events = Events()
@@ -94,7 +94,7 @@ class Core:
         await self._drains.all_over()
         await self.files.close()
         if self._temporary is not None:
-            await asyncio.to_thread(self._temporary.cleanup)
+            await asyncio.to_thread(self._temporary.remove)
         self._raise_failures([each for each in ends if isinstance(each, BaseException)])
 
     @property
@@ -292,7 +292,7 @@ class Core:
         self.plugin(name)
         dependencies.check_unused(name, self._changes.expected(self.manifests))
         await self.stop(name)
-        self._plugins.pop(name, None)
+        self._using.forget(self._plugins.pop(name))
         self.emit(name, "unloaded", f"{name} is gone")
         await self.tidy()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from weft.calls.deadline import deadline
 from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
 from weft.contracts.implementation import compare
@@ -30,7 +32,8 @@ class Using:
         self._contracts = contracts
         self._emit = emit
         self._elsewhere = elsewhere
-        self._bound: WeakSet[Bound] = WeakSet()
+        self._bound: dict[Plugin, dict[Callable[..., Any], Bound]] = {}
+        self._peers: WeakSet[Bound] = WeakSet()
         self._hooks: dict[Callable[..., Any], _Hooked] = {}
 
     def use(self, cls: Callable[..., C], name: str | None = None) -> C:
@@ -43,7 +46,9 @@ class Using:
         """The same for another plugin, whose own idea of the contract changes nothing for the others."""
         contract = contract_of(cls)
         self.check_peer(contract, plugin)
-        made: Any = self._held(cls, contract, plugin).proxy
+        bound = Bound(cls, contract, plugin, self._elsewhere)
+        self._peers.add(bound)  # held by the plugin that uses it, whose class it is
+        made: Any = bound.proxy
         return made  # type: ignore[no-any-return]  # a proxy is a C by its shape
 
     def check_peer(self, contract: Contract, plugin: Plugin) -> Plugin:
@@ -73,13 +78,22 @@ class Using:
             self._hooks[cls] = hooked
         return hooked.hooks.chains
 
+    @property
+    def waits(self) -> bool:
+        """Whether its users have no event loop, and wait elsewhere."""
+        return self._elsewhere is not None
+
     def follow(self, plugin: Plugin) -> None:
         """The plugin has other instances, or another release, or none."""
-        for bound in list(self._bound):
-            if bound.plugin is plugin:
-                self._guarded(plugin, bound.refresh)
+        peers = [bound for bound in self._peers if bound.plugin is plugin]
+        for bound in (*self._bound.get(plugin, {}).values(), *peers):
+            self._guarded(plugin, bound.refresh)
         for hooked in self._hooks.values():
             self._guarded(plugin, partial(hooked.follow, plugin))
+
+    def forget(self, plugin: Plugin) -> None:
+        """The plugin is gone for good; what users still hold of it says so."""
+        self._bound.pop(plugin, None)
 
     def report(self, contract: Contract, method: str, provider: str, error: Exception) -> None:
         """A provider of a hook failed and was left out."""
@@ -100,12 +114,10 @@ class Using:
         """The plugin's side of a contract. Raises ContractMismatch where it does not provide it."""
         self._check_provides(contract, plugin)
         plugin.bind(contract)
-        return self._held(cls, contract, plugin)
-
-    def _held(self, cls: Callable[..., Any], contract: Contract, plugin: Plugin) -> Bound:
-        bound = Bound(cls, contract, plugin, self._elsewhere)
-        self._bound.add(bound)
-        return bound
+        held = self._bound.setdefault(plugin, {})
+        if cls not in held:
+            held[cls] = Bound(cls, contract, plugin, self._elsewhere)
+        return held[cls]
 
     @staticmethod
     def _check_provides(contract: Contract, plugin: Plugin) -> None:
@@ -151,6 +163,9 @@ class _Hooked:
         hooks = [method for method in contract.methods.values() if method.hook is not None]
         self._names = {method.name for method in hooks}
         asynchronous = not hooks or any(method.asynchronous for method in hooks)
+        self._deadlines: dict[str, float] = {}
+        if using.waits and not asynchronous:
+            contract, self._deadlines = _without_deadlines(contract)
         self.hooks = Hooks(
             contract,
             asynchronous=asynchronous,
@@ -167,5 +182,29 @@ class _Hooked:
         bound = self._using.bind(self._cls, self._contract, plugin)
         wrappers = bound.wrappers()
         calls = {name: bound.hook(name) for name in self._names & bound.provided() if name not in wrappers} | wrappers
+        calls = {name: _within(self._deadlines.get(name), call) for name, call in calls.items()}
         put = self.hooks.replace if taking_part else self.hooks.add
         put(plugin.name, calls, plugin.manifest.order, wrappers=wrappers)
+
+
+def _without_deadlines(contract: Contract) -> tuple[Contract, dict[str, float]]:
+    """The contract for chains that have no clock, and the seconds that each of its hooks gives a provider."""
+    methods, deadlines = {}, {}
+    for name, method in contract.methods.items():
+        if method.hook is not None and method.hook.deadline is not None:
+            deadlines[name] = method.hook.deadline
+            method = replace(method, hook=replace(method.hook, deadline=None))  # noqa: PLW2901
+        methods[name] = method
+    return replace(contract, methods=methods), deadlines
+
+
+def _within(seconds: float | None, call: Callable[..., Any]) -> Callable[..., Any]:
+    """``call``, whose calls of other processes have so many seconds."""
+    if seconds is None:
+        return call
+
+    def within(*args: Any, **kwargs: Any) -> Any:
+        with deadline(seconds):
+            return call(*args, **kwargs)
+
+    return within

@@ -12,10 +12,6 @@ MODES = ("collect", "first", "pipeline", "notify")
 ON_ERROR = ("fail", "continue")
 
 
-class UnknownHook(UsageError, AttributeError):  # noqa: N818 it says what happened, as those of weft.errors do
-    """An attribute of a hooks object that is no hook of its contract."""
-
-
 class Parameter(Protocol):
     """One parameter of a hook. ``default`` counts where it is not ``required``."""
 

@@ -8,9 +8,9 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from weft.errors import UsageError
+from weft.errors import UnknownHook, UsageError
 from weft.hooks.chain import compile_chain
-from weft.hooks.hook import Contract, Hook, Implementation, UnknownHook
+from weft.hooks.hook import Contract, Hook, Implementation
 from weft.hooks.order import Order, Place, arrange
 from weft.hooks.signature import arguments, define
 

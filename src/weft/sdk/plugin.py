@@ -18,7 +18,7 @@ class HostedPlugin:
 
     ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads`` and
     ``contracts`` (descriptions). ``use`` is what ``Context.use`` does; ``on_hung()`` is told when every thread for
-    ``def`` code is stuck.
+    ``def`` code is stuck. ``wrappers``: whether hooks may be wrappers, which call what lives in the same interpreter.
     """
 
     def __init__(
@@ -27,9 +27,11 @@ class HostedPlugin:
         *,
         use: Optional[Callable[..., Any]] = None,
         on_hung: Callable[[], None] = lambda: None,
+        wrappers: bool = False,
     ) -> None:
         self._settings = settings
         self._on_hung = on_hung
+        self._wrappers = wrappers
         self.context = Context(settings["name"], settings["version"], settings["config"], settings["data_dir"], use)
         self._provider: Any = None
         self.methods: Dict[str, Any] = {}
@@ -79,7 +81,7 @@ class HostedPlugin:
         configure(self.context, entry)
         known = [Contract.parse(each) for each in self._settings.get("contracts", ())]
         threads = Threads(self._settings["threads"], self._on_hung)
-        provider = self._provider = ContractProvider(entry, self.context, known, threads)
+        provider = self._provider = ContractProvider(entry, self.context, known, threads, wrappers=self._wrappers)
         provider.provide(wanted)
         return {**provider.facts(), "kind": "contract", "name": ""}
 

@@ -21,13 +21,16 @@ class ContractProvider:
     """What a plugin's entry provides, besides web applications.
 
     ``known`` are the contracts that the host has: they are the authority. One that it does not have is taken as the
-    plugin itself writes it.
+    plugin itself writes it. ``wrappers``: whether its hooks may be wrappers.
     """
 
-    def __init__(self, entry: Any, context: Context, known: Sequence[Contract], threads: Threads) -> None:
+    def __init__(
+        self, entry: Any, context: Context, known: Sequence[Contract], threads: Threads, *, wrappers: bool = False
+    ) -> None:
         self.object: Any = _made(entry, context)
         self._known = {contract.key: contract for contract in known}
         self.threads = threads
+        self._wrappers = wrappers
         self._dispatcher = Dispatcher(threads, Faults("host", relays=True))
         self.implementations: Dict[str, Implementation] = {}
         self.methods: Dict[str, Any] = {}
@@ -79,6 +82,11 @@ class ContractProvider:
     def bind(self, contract: Contract) -> Mapping[str, Any]:
         """Provide one contract as it is described; returns its constants, plain. Raises ContractMismatch."""
         implementation = self._implementation(contract)
+        wrappers = [name for name, each in implementation.methods.items() if each.wrapper]
+        if wrappers and not self._wrappers:
+            raise ContractMismatch(
+                f'{", ".join(wrappers)} of {contract.key}: a wrapper has to run inline: say runtime = "inline"'
+            )
         constants = implementation.constants()
         self.implementations[contract.key] = implementation
         self.methods.update(self._dispatcher.methods(implementation))

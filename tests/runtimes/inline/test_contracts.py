@@ -85,7 +85,7 @@ def test_the_provider_is_the_plugins_own_object(run, folder, shelved):
         async with shelved(folder("a", files()), config={"depth": 3}) as instance:
             facts = instance.facts
             assert (facts.kind, facts.provides) == ("contract", ("shelf@1",))
-            assert facts.described["shelf@1"] == SHELF.describe()
+            assert set(facts.described["shelf@1"]["methods"]) >= {"put", "version"}
             implementation = instance.direct("shelf@1").implementation
             its = implementation.provider
             assert type(its) is sys.modules["shelf_p"].Plugin

@@ -79,7 +79,7 @@ class InlineInstance:
         self._faults = Faults(launch.name, launch.version)
         self._entry = _entry(launch)
         self._hung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._plugin = HostedPlugin(self._settings(), use=launch.use, on_hung=self._on_hung)
+        self._plugin = HostedPlugin(self._settings(), use=launch.use, on_hung=self._on_hung, wrappers=True)
         self._modules: PluginModules | None = None
         if owner is not None:
             files = plugin_files(launch.folder, self._entry)
