@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import weft
+import weft.sync
 from weft.contracts.storage import LONGEST, PIECE, Entry, InvalidEntry, NotFound, check_entry
 from weft.errors import WrongArgument
 
@@ -205,6 +208,28 @@ def test_a_value_is_bytes(stored, runtime):
             await storage.put("names", "ada", "text")
 
     stored(check)
+
+
+def test_a_host_without_an_event_loop_declares_what_it_needs(tmp_path, runtime):
+    @weft.contract(name="storage")
+    class PlainStorage(Protocol):
+        def put(self, category: str, key: str, value: bytes, ttl: float | None = None) -> None: ...
+        @weft.raises(NotFound)
+        def get(self, category: str, key: str) -> bytes: ...
+        def list(self, category: str, prefix: str = "") -> Iterator[Entry]: ...
+
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    shutil.copy(PLUGINS / "file_storage.py", folder)
+    (folder / "plugin.yaml").write_text(f"name: storage\nversion: 1.0.0\nprovides: [storage]\nruntime: {runtime}\n")
+    with weft.sync.Engine(tmp_path / "state", contracts=[PlainStorage]) as engine:
+        engine.load(folder)
+        storage = engine.use(PlainStorage)
+        storage.put("names", "ada", b"Ada", ttl=60)
+        assert [entry.key for entry in storage.list("names")] == ["ada"]
+        assert storage.get("names", "ada") == b"Ada"
+        with pytest.raises(NotFound):
+            storage.get("names", "bob")
 
 
 @given(st.text(max_size=LONGEST), st.one_of(st.none(), st.floats()))
