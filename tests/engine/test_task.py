@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from textwrap import dedent
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -551,3 +552,20 @@ def test_a_task_runs_on_other_pythons(plugin, using, runtime, how, version):
         using(folder, work)
     except EnvironmentFailed as error:
         pytest.skip(f"no Python {version} here: {error}")
+
+
+def test_a_host_may_have_a_contract_of_its_own_of_that_name(plugin, tmp_path, run):
+    @weft.contract(name="task")
+    class Own(Protocol):
+        async def execute(self, number: int) -> int: ...
+
+    folder = plugin("class Plugin:\n    def execute(self, number: int) -> int: return number + 1", provides="[task]")
+
+    async def main():
+        async with weft.Engine(tmp_path / "state", contracts=[Own]) as engine:
+            await engine.load(folder)
+            assert await engine.use(Own).execute(1) == 2
+            with pytest.raises(UsageError, match="two different contracts are called task@1"):
+                engine.use(weft.Task)
+
+    run(main())
