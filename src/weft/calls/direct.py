@@ -6,11 +6,11 @@ import asyncio
 import threading
 from typing import Any, AsyncIterator, Callable, Iterator, List
 
+from weft.calls.checks import Checks
 from weft.calls.dispatcher import caller_of
 from weft.calls.faults import DeclaredError, Faults
 from weft.calls.proxy import Target
 from weft.calls.threads import Threads, blocking, in_threads
-from weft.contracts.description import Mismatch
 from weft.errors import WrongArgument, WrongResult
 
 
@@ -43,9 +43,10 @@ class Direct:
         translated = self._translated(declared)
         if declared.streams:
             make = self._stream if declared.asynchronous else self._plain_stream
-            return Target(make(implemented, translated), self.running, translated)
-        call = self._call(declared, implemented)
-        return Target(_checking(call, declared, name) if self._checked else call, self.running, translated)
+            call = make(implemented, translated)
+        else:
+            call = self._call(declared, implemented)
+        return Target(Checks(declared, name).around(call) if self._checked else call, self.running, translated)
 
     def _call(self, declared: Any, implemented: Any) -> Callable[..., Any]:
         call = caller_of(implemented)
@@ -133,28 +134,3 @@ def _cancelled(error: BaseException) -> bool:
         return False
     cancelling = getattr(task, "cancelling", None)
     return cancelling is None or cancelling() > 0
-
-
-def _checking(call: Callable[..., Any], declared: Any, name: str) -> Callable[..., Any]:
-    def arguments(values: Any) -> None:
-        try:
-            declared.unpack_arguments(declared.pack_arguments(values))
-        except Mismatch as mismatch:
-            raise WrongArgument(f"{name}: {mismatch}") from None
-
-    def result(value: Any) -> Any:
-        try:
-            declared.unpack_result(declared.pack_result(value))
-        except Mismatch as mismatch:
-            raise WrongResult(f"{name} returned what its contract does not say: {mismatch}") from None
-        return value
-
-    async def later(*values: Any) -> Any:
-        arguments(values)
-        return result(await call(*values))
-
-    def now(*values: Any) -> Any:
-        arguments(values)
-        return result(call(*values))
-
-    return later if declared.asynchronous else now

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from weft.calls.channel import WINDOW
-from weft.errors import PluginError
+from weft.errors import PluginError, WrongArgument, WrongResult
 from weft.testing.kit.contracts import Point, Streams
 from weft.testing.kit.running import Bench, Conformance, conforms
 
@@ -30,6 +31,21 @@ class StreamsConformance(Conformance):
         plugin = await bench.use(Streams)
         assert [item async for item in plugin.count(MANY)] == list(range(MANY))
         assert [item async for item in plugin.count_def(MANY)] == list(range(MANY))
+
+    @conforms("checks")
+    async def test_an_item_of_a_wrong_type_is_refused_in_either_direction(self, bench: Bench) -> None:
+        plugin = await bench.use(Streams)
+
+        async def given() -> AsyncIterator[Any]:
+            yield 1
+            yield "two"
+
+        with pytest.raises(WrongArgument, match="expected int, found str"):
+            await plugin.total(given())
+        stream = plugin.wrong()
+        assert await anext(stream) == 1
+        with pytest.raises(WrongResult, match="expected int, found str"):
+            await anext(stream)
 
     @conforms("classes")
     async def test_items_arrive_as_the_callers_class(self, bench: Bench) -> None:

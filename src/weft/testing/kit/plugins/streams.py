@@ -30,6 +30,10 @@ class Plugin:
         for number in range(until):
             yield {"x": number, "y": 1.0}
 
+    async def wrong(self) -> AsyncIterator[Any]:
+        yield 1
+        yield "two"
+
     async def breaks(self, after: int) -> AsyncIterator[int]:
         for number in range(after):
             yield number
