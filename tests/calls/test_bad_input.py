@@ -25,8 +25,10 @@ from weft.errors import (
     PluginError,
     StartFailed,
     Unavailable,
+    WrongArgument,
     WrongResult,
 )
+from weft.wire.pieces import MAX_VALUE
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 BOTH = pytest.mark.weft_runtimes("process", "inline")
@@ -55,6 +57,13 @@ class HostileCallbacks(Fine, Protocol):
     async def give(self, told: Callable[[int], None]) -> None: ...
     async def use_given(self) -> None: ...
     async def round(self, depth: int, asked: Callable[[int], Awaitable[int]]) -> int: ...
+
+
+@contract
+class HostileSizes(Fine, Protocol):
+    async def data(self, size: int) -> bytes: ...
+    async def give(self, data: bytes) -> None: ...
+    def items(self, size: int) -> AsyncIterator[bytes]: ...
 
 
 @contract
@@ -200,6 +209,23 @@ def test_garbage_on_its_output_harms_no_call(misbehaving, capfd):
         assert await plugin.misbehave("") == 1
 
     misbehaving("prints_garbage", Hostile, test)
+
+
+def test_a_value_over_the_limit_is_named_and_is_never_sent(misbehaving):
+    """A gigabyte would fare as one byte too many does: its size is looked at before anything of it is copied."""
+
+    async def test(plugin):
+        with pytest.raises(WrongResult, match=r"plugin returns_too_much.*over the limit") as caught:
+            await plugin.data(MAX_VALUE)
+        assert len(str(caught.value)) < 1000
+        stream = plugin.items(MAX_VALUE)
+        assert await anext(stream) == b"first"
+        with pytest.raises(WrongResult, match=r"plugin returns_too_much.*over the limit"):
+            await anext(stream)
+        with pytest.raises(WrongArgument, match="over the limit"):
+            await plugin.give(bytes(MAX_VALUE))
+
+    misbehaving("returns_too_much", HostileSizes, test)
 
 
 # --- code that does not yield ----------------------------------------------------------------------------------------

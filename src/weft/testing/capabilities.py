@@ -11,6 +11,7 @@ CAPABILITIES: Mapping[str, str] = {
     "large": "arguments and results of several MiB",
     "streams": "streams out and in, with back-pressure; one that is left stops its producer",
     "callbacks": "callbacks that are told, asked or awaited",
+    "callbacks that end": "a callback is refused once the call that it was given to has ended",
     "constants": "constants, and bodies of the contract for methods that a plugin lacks",
     "negotiation": "a plugin that does not fit is refused with both sides shown",
     "errors": "exceptions as PluginError, declared ones as themselves",
@@ -30,6 +31,7 @@ LACKING: Mapping[str, Mapping[str, str]] = {
     "process": {},
     "inline": {
         "classes": "objects are handed over as they are",
+        "callbacks that end": "functions are handed over as they are",
         "any exception": "the two go through as they are: they may be the host's own",
         "limits.call": "inline calls carry no timer; `weft.deadline` holds wherever the plugin awaits",
         "isolation": "a plugin in the host's process can end it",

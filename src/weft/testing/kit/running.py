@@ -88,6 +88,7 @@ def conforms(capability: str) -> Callable[[Test], Callable[..., None]]:
                 pytest.skip(f"{capability}: {why}")
             asyncio.run(_within(test, self, weft_state, tmp_path))
 
+        run.capability = capability  # type: ignore[attr-defined]
         del run.__wrapped__  # pytest would ask for the fixtures of the inner one
         return run
 

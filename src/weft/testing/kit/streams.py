@@ -127,3 +127,11 @@ class CallbacksConformance(Conformance):
 
         assert "not here" in await plugin.handle(fails)
         assert await plugin.tell(1, print) == 1
+
+    @conforms("callbacks that end")
+    async def test_a_callback_is_refused_once_its_call_has_ended(self, bench: Bench) -> None:
+        plugin = await bench.use(Streams)
+        told: list[int] = []
+        await plugin.keep(told.append)
+        assert "has ended" in await plugin.use_kept()
+        assert told == []
