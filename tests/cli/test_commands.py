@@ -54,7 +54,7 @@ def test_every_command_has_json(command):
 
     found = cli.commands[command]
     for each in getattr(found, "commands", {"": found}).values():
-        assert {"json", "debug", "state"} <= {option.name for option in each.params}
+        assert {"--json", "--debug", "--state"} <= {text for option in each.params for text in option.opts}
 
 
 def test_help_imports_nothing_heavy():

@@ -73,9 +73,11 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        own = {name for param in self.params for name in param.opts}
+        debug = click.Option(["--debug"], is_flag=True, envvar="WEFT_DEBUG", help="Show tracebacks of errors.")
         self.params += [
             click.Option(["--json"], is_flag=True, help="Print JSON."),
-            click.Option(["--debug"], is_flag=True, envvar="WEFT_DEBUG", help="Show tracebacks of errors."),
+            *([] if "--debug" in own else [debug]),
             click.Option(
                 ["--state"], type=click.Path(path_type=Path), help="The server's folder [default: $WEFT_STATE]."
             ),
@@ -84,7 +86,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """See click."""
         given = ctx.params
-        session = Session(json=given.pop("json"), debug=given.pop("debug"), state=given.pop("state"))
+        session = Session(json=given.pop("json"), debug=given.pop("debug", False), state=given.pop("state"))
         given["session"] = session
         try:
             return super().invoke(ctx)

@@ -70,16 +70,18 @@ def pack(session: Session, source: Path, target: Path | None) -> None:
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="0: any free one.")
-def dev(session: Session, source: Path, host: str, port: int) -> None:
+@click.option("--debug", "debugger", is_flag=True, help="Wait for a debugger in its process, and lift its deadlines.")
+def dev(session: Session, source: Path, host: str, port: int, *, debugger: bool) -> None:
     """Serve one plugin, and load it anew when its files change.
 
-    A version that does not start prints its traceback, and the one before goes on serving.
+    A version that does not start prints its traceback, and the one before goes on serving. A plugin that provides a
+    contract is called with `weft call`, in the way that is printed.
     """
     if session.given_state is not None:
         raise UsageError("weft dev has a state of its own: leave --state out")
     from weft.cli.development import develop
 
-    develop(source, host=host, port=port, output=session.output)
+    develop(source, host=host, port=port, output=session.output, debugger=debugger)
 
 
 COMMANDS = (new, check, pack, dev)

@@ -206,7 +206,8 @@ class Crew:
             member = await self._replace(backoff, time.time() - member.started)
 
     async def _until_end(self, member: Member) -> str:
-        signs = [asyncio.create_task(watch(member)) for watch in (self._ping, self._end_hung)]
+        watches = () if self.release.patient else (self._ping, self._end_hung)
+        signs = [asyncio.create_task(watch(member)) for watch in watches]
         try:
             return await member.instance.ended()
         finally:

@@ -28,6 +28,8 @@ class Release:
     env: Mapping[str, str] = field(default_factory=dict)
     order: Order | None = None
     """Given in place of the manifest's own, which it is here."""
+    patient: bool = False
+    """No sign of life is asked of it: a debugger may stop it."""
 
     @property
     def label(self) -> str:

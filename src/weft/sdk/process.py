@@ -106,6 +106,10 @@ class Process:
     async def _start(self, settings: dict[str, Any]) -> dict[str, Any]:
         self._plugin = HostedPlugin(settings, use=self._use, on_hung=self._on_hung)
         enter(self._plugin.context)
+        if "WEFT_DEBUGGER" in os.environ:
+            from weft.sdk.debugging import wait_for_debugger
+
+            wait_for_debugger(settings["name"], settings["folder"])
         facts = await self._plugin.start()
         self._methods.update(self._plugin.methods)
         gc.collect()

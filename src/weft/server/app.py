@@ -7,8 +7,9 @@ import errno
 import gc
 import os
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -37,13 +38,15 @@ from weft.server.router import Router
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
 from weft.settings import ServerSettings
-from weft.types import Progress
+from weft.types import OutputLine, Progress
 
 DRAIN = 30.0
 """Seconds that requests under way have when the server ends."""
 CHANGES_GRACE = 10.0
 """Seconds that a deployment under way has when the server ends."""
 
+END_GRACE = 1.0
+"""Seconds that a plugin under a debugger has to stop when the server ends."""
 ENVIRONMENT_IDLE = 30 * 24 * 3600.0
 """Seconds for which an environment that nothing uses is kept: a roll-back then needs no network."""
 
@@ -52,24 +55,36 @@ _access = structlog.get_logger("weft.access")
 
 
 class Server:
-    """One server on one STATE. An asynchronous context manager: within it, it listens; ``load`` brings the plugins."""
+    """One server on one STATE. An asynchronous context manager: within it, it listens; ``load`` brings the plugins.
 
-    def __init__(self, settings: ServerSettings) -> None:
+    For authors: ``output(plugin, line)`` is told what plugins print, calls of inline plugins are ``checked``, and
+    plugins wait for a debugger where ``debug`` says in which folder they are edited.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        output: Callable[[str, OutputLine], None] = lambda _plugin, _line: None,
+        checked: bool = False,
+        debug: Path | None = None,
+    ) -> None:
         self.settings = settings
         self.state = StateFolder(settings.state)
         self.store = Store(self.state.database)
         self.logs = Logs(self.state.logs, bytes_each=settings.log_bytes)
         self.journal = Journal(self.store)
-        self.engine = Engine(self.state.path, output=self.logs.accept)
+        self.engine = Engine(self.state.path, output=partial(self._printed, output), checked=checked)
         self.router = Router(settings.management.domains)
         contents = ContentStore(self.state.contents)
         claims = Claims(settings.management.domains)
-        self.fleet = Fleet(self.engine, self.router, contents, claims, self.state.path / "data")
+        self.fleet = Fleet(self.engine, self.router, contents, claims, self.state.path / "data", debug=debug)
         self.operator = Operator(settings, self.state, self.store, self.fleet, self.journal, self.logs)
         self.loader = Loader(settings, self.store, self.fleet, self.operator)
         self.port = settings.port
         self.ready = False
         self._contents = contents
+        self._debugging = debug is not None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -82,7 +97,7 @@ class Server:
             await asyncio.to_thread(self._contents.sweep)
             await stack.enter_async_context(self._written())
             await stack.enter_async_context(self.engine)
-            stack.push_async_callback(self.operator.close, CHANGES_GRACE)
+            stack.push_async_callback(self.operator.close, 0.0 if self._debugging else CHANGES_GRACE)
             stack.push_async_callback(self.loader.close)
             await stack.enter_async_context(self._listening())
             self._stack = stack.pop_all()
@@ -91,7 +106,20 @@ class Server:
     async def __aexit__(self, *exc: object) -> None:
         """Drain and stop everything."""
         self.ready = False
+        if self._debugging:
+            await self._end_debugged()
         await self._stack.aclose()
+
+    async def _end_debugged(self) -> None:
+        """What a debugger has stopped finishes nothing any more."""
+        members = [
+            member for plugin in self.engine.plugins.values() for member in (*plugin.draining, *plugin.instances)
+        ]
+        await asyncio.gather(*(member.instance.stop(END_GRACE) for member in members))
+
+    def _printed(self, output: Callable[[str, OutputLine], None], plugin: str, line: OutputLine) -> None:
+        self.logs.accept(plugin, line)
+        output(plugin, line)
 
     @asynccontextmanager
     async def _written(self) -> AsyncIterator[None]:

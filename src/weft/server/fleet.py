@@ -18,6 +18,7 @@ from weft.manifest import Manifest
 from weft.packages.contents import ContentStore
 from weft.runtimes.launch import Facts
 from weft.server.contract_changes import Described
+from weft.server.debugging import debugged
 from weft.server.deployments import Plan, is_web
 from weft.server.domains import Claims
 from weft.server.router import Router
@@ -80,15 +81,28 @@ class Absent:
 
 
 class Fleet:
-    """The plugins of a server. It changes nothing of what is stored."""
+    """The plugins of a server. It changes nothing of what is stored.
 
-    def __init__(self, engine: Engine, router: Router, contents: ContentStore, claims: Claims, data: Path) -> None:
+    ``debug``: the folder in which they are edited, where each is to wait for a debugger.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        router: Router,
+        contents: ContentStore,
+        claims: Claims,
+        data: Path,
+        *,
+        debug: Path | None = None,
+    ) -> None:
         self.records: dict[str, Record] = {}
         self.claims = claims
         self.contents = contents
         self._engine = engine
         self._router = router
         self._data = data
+        self._debug = debug
         self._busy: set[str] = set()
         self._pins: Counter[str] = Counter()
         self._ran: dict[tuple[str, int], str] = {}
@@ -187,6 +201,8 @@ class Fleet:
                 env=plan.env,
                 progress=progress,
             )
+            if self._debug is not None:
+                release = debugged(release, self._debug)
             await asyncio.to_thread(_make_private, self._data, plan.name)
             self._ran[plan.name, record.number] = record.digest
             plugin = await self._engine.run(release, commit=commit)
