@@ -9,7 +9,7 @@ from weft.wire.codec import encode_apart
 from weft.wire.frames import HEADER, MAX_PAYLOAD, PART, Deliver, FrameError, FrameReader, Payload
 from weft.wire.pieces import Cutting, Joining
 
-_TOGETHER = 16
+_TOGETHER = 8
 """Pieces (two a frame) that are gathered for one write: the other side works on them while the next ones are made."""
 _HIGH_WATER = 1024 * 1024
 """Bytes written but not yet taken by the other side, from which on the connection is congested."""
