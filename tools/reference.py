@@ -127,8 +127,11 @@ def commands_page() -> str:
 def _command(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    records = [parameter.get_help_record(context) for parameter in command.params]
-    own = [record for record in records if record and record[1] and record[0].split()[0] not in COMMON]
+    own = [
+        record
+        for parameter in command.params
+        if f"--{parameter.name}" not in COMMON and (record := parameter.get_help_record(context)) and record[1]
+    ]
     options = "".join(f"- `{option}`: {meaning}\n" for option, meaning in own)
     text = f"## `{name}`\n\n```text\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n"
     return f"{text}\n{options}" if options else text

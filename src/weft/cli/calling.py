@@ -51,7 +51,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     metavar="[JSON]",
     callback=_json_of((list, dict), "an object (arguments by name) or an array (by position)"),
 )
-@click.option("--timeout", type=_SECONDS, help="Seconds that it may take, instead of the plugin's limits.call.")
+@click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="What it may take, instead of limits.call.")
 def call(session: Session, name: str, method: str, arguments: Any, timeout: float | None) -> None:
     """Call one METHOD of a plugin, and print its result as JSON.
 
@@ -69,8 +69,13 @@ def call(session: Session, name: str, method: str, arguments: Any, timeout: floa
 
 @click.command(cls=Command)
 @click.argument("name", type=PLUGIN)
-@click.option("--values", metavar="JSON", callback=_json_of(dict, "an object of values by their keys"), help="Values.")
-@click.option("--timeout", type=_SECONDS, help="Seconds that it may take, instead of the plugin's limits.call.")
+@click.option(
+    "--values",
+    metavar="JSON",
+    callback=_json_of(dict, "an object of values by their keys"),
+    help="What it begins with.",
+)
+@click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="What it may take, instead of limits.call.")
 def run(session: Session, name: str, values: Any, timeout: float | None) -> None:
     """Execute a task once, and print its result and the values that it set, as JSON."""
     body = {"values": values or {}, "timeout": timeout}
