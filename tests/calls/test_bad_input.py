@@ -67,6 +67,14 @@ class HostileSizes(Fine, Protocol):
 
 
 @contract
+class HostileReader(Fine, Protocol):
+    async def total(self, numbers: AsyncIterator[int]) -> int: ...
+    async def tell(self, told: Callable[[bytes], None]) -> None: ...
+    async def nap(self, seconds: float) -> None: ...
+    async def pid(self) -> int: ...
+
+
+@contract
 class HostileConstant(Protocol):
     unit: str
 
@@ -287,6 +295,48 @@ def test_an_event_loop_that_blocks_for_a_while_answers_again(run, weft_load):
                         continue
 
     run(main())
+
+
+@BOTH
+def test_threads_end_when_the_callers_that_they_wait_for_have_left(misbehaving):
+    async def never():
+        yield 1
+        await asyncio.sleep(600)
+
+    async def test(plugin):
+        before = await plugin.pid()
+        for _ in range(5):  # each would hold one of two threads
+            with pytest.raises(DeadlineExceeded):
+                async with deadline(0.1):
+                    await plugin.total(never())
+            assert await plugin.pid() == before
+
+    misbehaving("reads_in_a_thread", HostileReader, test)
+
+
+@pytest.mark.weft_runtimes("process")
+def test_threads_end_that_call_back_without_end_when_the_caller_has_left(misbehaving):
+    async def test(plugin):
+        before = await plugin.pid()
+        for _ in range(5):
+            with pytest.raises(DeadlineExceeded):
+                async with deadline(0.1):
+                    await plugin.tell(lambda _data: None)
+            assert await plugin.pid() == before
+
+    misbehaving("reads_in_a_thread", HostileReader, test)
+
+
+@BOTH
+def test_callers_that_leave_all_at_once_end_no_instance_whose_threads_end_soon(misbehaving):
+    async def test(plugin):
+        before = await plugin.pid()
+        with pytest.raises(DeadlineExceeded):
+            async with deadline(0.1):
+                await asyncio.gather(plugin.nap(0.3), plugin.nap(0.3))
+        assert await plugin.pid() == before
+
+    misbehaving("reads_in_a_thread", HostileReader, test)
 
 
 # --- streams and callbacks -------------------------------------------------------------------------------------------

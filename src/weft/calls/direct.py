@@ -55,9 +55,14 @@ class Direct:
         place, run = declared.stream_in, self._threads.run
 
         async def in_thread(*values: Any) -> Any:
-            if place is not None:
-                values = (*values[:place], blocking(values[place]), *values[place + 1 :])
-            return await run(call, *values)
+            if place is None:
+                return await run(call, *values)
+            items = blocking(values[place])
+            try:
+                return await run(call, *values[:place], items, *values[place + 1 :])
+            except asyncio.CancelledError:
+                items.give_up()
+                raise
 
         return in_thread
 

@@ -149,6 +149,7 @@ class _Exchange:
         self._tagged = bool(self._method.callbacks)
         self._outgoing = Outgoing(reply)
         self._incoming: Optional[Incoming] = None
+        self._blocking: Optional[blocking] = None
         self._invocations: Optional[Invocations] = None
         if self._method.stream_in is not None:
             self._incoming = Incoming(self._item, reply.grant)
@@ -186,7 +187,9 @@ class _Exchange:
         arguments = list(self._entire.arguments(plain))
         if self._incoming is not None:
             place = self._method.stream_in
-            arguments[place] = self._incoming if self._entire.asynchronous else blocking(self._incoming)
+            if not self._entire.asynchronous:
+                self._blocking = blocking(self._incoming)
+            arguments[place] = self._blocking or self._incoming
         for place in self._method.callbacks:
             assert self._invocations is not None
             arguments[place] = self._invocations.callback(place) if arguments[place] else None
@@ -248,3 +251,6 @@ class _Exchange:
         self._job.cancel()
         if self._invocations is not None:
             self._invocations.end()
+        if self._blocking is not None:
+            self._blocking.give_up()
+        self._outgoing.on_credit()  # a thread that waits for it learns that the call is over

@@ -7,22 +7,25 @@ import contextlib
 import contextvars
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Callable, Optional, Tuple
 
-from weft.errors import WeftError
+from weft.errors import Unavailable, WeftError
 
 _BATCH, _WITHIN = 64, 0.005
 """Items that a plain iterator may give, and seconds that it may take, before they are handed over from its thread."""
+_PATIENCE = 1.0
+"""Seconds for which all threads must be stuck: most end soon after their callers have left."""
+_END = object()
 
 
 class Threads:
     """At most ``limit`` threads, made when they are needed.
 
-    A thread cannot be stopped: one whose caller has given up goes on, and is ``stuck`` until it ends. When all are,
-    ``on_hung()`` is told: nothing can be run any more.
+    A thread cannot be stopped: one whose caller has given up goes on, and is ``stuck`` until it ends. When all are, and
+    stay so, ``on_hung()`` is told: nothing can be run any more.
     """
 
     def __init__(self, limit: int, on_hung: Callable[[], None] = lambda: None) -> None:
@@ -32,6 +35,7 @@ class Threads:
         self._work: SimpleQueue[Optional[Tuple[Future[Any], Callable[[], Any]]]] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._made = 0
+        self._alarm: Optional[asyncio.TimerHandle] = None
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call ``function(*args)`` in a thread, within this context; returns or raises what it does."""
@@ -63,14 +67,21 @@ class Threads:
         loop = asyncio.get_running_loop()
         self.stuck += 1
         running.add_done_callback(lambda _: _tell(loop, self._free))
-        if self.stuck >= self.limit:
-            self._on_hung()
+        if self.stuck >= self.limit and self._alarm is None:
+            self._alarm = loop.call_later(_PATIENCE, self._on_hung)
 
     def _free(self) -> None:
         self.stuck -= 1
+        self._silence()
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def close(self) -> None:
         """Take nothing more; threads that run go on."""
+        self._silence()
         for _ in range(self._made):
             self._work.put(None)
 
@@ -112,19 +123,43 @@ def _some(iterator: Any) -> Any:
     return items, True
 
 
-def blocking(incoming: Any) -> Any:
-    """The items for a ``def`` method, which takes them in its thread."""
-    loop = asyncio.get_running_loop()
-    end = object()
+class blocking:  # noqa: N801 (used like a function)
+    """The items of an asynchronous iterator for a ``def`` method, which takes them in its thread.
 
-    async def one() -> Any:
+    ``give_up()`` ends them there with Unavailable: nobody waits for the method any longer.
+    """
+
+    def __init__(self, incoming: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._incoming = incoming
+        self._waiting: Optional[Future[Any]] = None
+        self._given_up = False
+
+    def __iter__(self) -> blocking:
+        """It is its own iterator."""
+        return self
+
+    def __next__(self) -> Any:
+        """The next item, once it is there."""
+        self._waiting = waiting = asyncio.run_coroutine_threadsafe(self._one(), self._loop)
+        if self._given_up:
+            waiting.cancel()
         try:
-            return await incoming.__anext__()
+            item = waiting.result()
+        except CancelledError:
+            raise Unavailable("the call that this stream was given to has ended") from None
+        if item is _END:
+            raise StopIteration
+        return item
+
+    async def _one(self) -> Any:
+        try:
+            return await self._incoming.__anext__()
         except StopAsyncIteration:
-            return end
+            return _END
 
-    def items() -> Any:
-        while (item := asyncio.run_coroutine_threadsafe(one(), loop).result()) is not end:
-            yield item
-
-    return items()
+    def give_up(self) -> None:
+        """The method's caller has left."""
+        self._given_up = True
+        if self._waiting is not None:
+            self._waiting.cancel()
