@@ -149,6 +149,13 @@ def test_a_debugger_is_waited_for_and_has_all_the_time_there_is(weft, tmp_path):
         editor.close()
 
 
+def test_a_plugin_without_a_process_cannot_wait_for_one(tmp_path):
+    source, log = tmp_path / "shelf.py", tmp_path / "dev.log"
+    source.write_text(SHELF.replace("# limits", '# runtime = "inline"\n# limits'))
+    with developing(source, log, "--debug") as dev:
+        wait_for(dev, log, r'error: plugin shelf runs inline, .*\(runtime = "process"\)')
+
+
 def test_a_debugger_that_is_not_there_is_named(tmp_path, monkeypatch):
     """A debugpy that cannot be imported stands before the real one."""
     source, log = tmp_path / "shelf.py", tmp_path / "dev.log"

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -59,8 +60,11 @@ def call(session: Session, name: str, method: str, arguments: Any, timeout: floa
     A method that streams prints one line for each item, as it comes.
     """
     body = {"method": method, "arguments": arguments or [], "timeout": timeout}
-    with _plainly(session), session.output.busy(f"calling {method} …"):
-        for answer in session.client.answers(_path(name, "call"), body):
+    answers = session.client.answers(_path(name, "call"), body)
+    with _plainly(session):
+        with session.output.busy(f"calling {method} …"):
+            first = list(islice(answers, 1))
+        for answer in chain(first, answers):
             if "item" in answer:
                 session.output.json_line(answer["item"])
             else:

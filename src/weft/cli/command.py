@@ -38,7 +38,7 @@ class PluginName(click.ParamType):  # type: ignore[type-arg]
         state = ctx.params.get("state") or default_state(os.environ)
         try:
             plugins = Client(state.absolute(), token=os.environ.get("WEFT_TOKEN")).get("/api/v1/plugins")
-        except WeftError:
+        except (WeftError, OSError):
             return []  # nobody to ask: a shell shows no errors
         return [CompletionItem(each["name"]) for each in plugins if each["name"].startswith(incomplete)]
 

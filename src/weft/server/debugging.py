@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace as replace_fields
 
 from weft.engine.release import Release
+from weft.errors import UsageError
 from weft.sdk.debugging import VARIABLE
 
 PATIENCE = 7 * 24 * 3600.0
@@ -17,7 +18,15 @@ PATIENCE = 7 * 24 * 3600.0
 
 
 def debugged(release: Release, source: Path) -> Release:
-    """The same in one instance that waits for a debugger, without deadlines. ``source``: where its files are edited."""
+    """The same in one instance that waits for a debugger, without deadlines. ``source``: where its files are edited.
+
+    Raises UsageError where it has no process of its own.
+    """
+    if release.environment is None:
+        raise UsageError(
+            f"plugin {release.manifest.name} runs {release.manifest.runtime}, in its host's own process: "
+            'debug the host, or give it a process of its own (runtime = "process")'
+        )
     limits = replace_fields(release.manifest.limits, startup=PATIENCE, call=PATIENCE, drain=PATIENCE)
     manifest = replace_fields(release.manifest, limits=limits, instances=1)
     told = json.dumps({"lent": _folder_of_debugpy(), "source": str(source)})
