@@ -344,14 +344,29 @@ def test_callers_that_leave_all_at_once_end_no_instance_whose_threads_end_soon(m
 
 @BOTH
 @pytest.mark.parametrize("after", [0, 1, 1000])
-def test_a_stream_that_raises_gives_its_items_first(misbehaving, after):
+@pytest.mark.parametrize("name", ["raises_in_stream", "raises_in_plain_stream"])
+def test_a_stream_that_raises_gives_its_items_first(misbehaving, name, after):
     async def test(plugin):
         stream = plugin.items(str(after))
         assert [await anext(stream) for _ in range(after)] == list(range(after))
         with pytest.raises(PluginError, match=f"broke after {after}"):
             await anext(stream)
 
-    misbehaving("raises_in_stream", HostileStream, test)
+    misbehaving(name, HostileStream, test)
+
+
+@BOTH
+def test_what_a_stream_raises_when_it_is_left_is_the_plugins(misbehaving, weft_runtime):
+    async def test(plugin):
+        stream = plugin.items("")
+        assert await anext(stream) == 1
+        if weft_runtime == "process":
+            await stream.aclose()  # nobody waits for the other side any longer
+        else:
+            with pytest.raises(PluginError, match="ValueError: not so fast"):
+                await stream.aclose()
+
+    misbehaving("raises_at_stream_end", HostileStream, test)
 
 
 @pytest.mark.parametrize("kind", ["exit", "kill"])

@@ -85,7 +85,7 @@ class Direct:
             finally:
                 running.pop()
                 if hasattr(source, "aclose"):
-                    await source.aclose()
+                    await _closed(source, translated)
 
         return stream
 
@@ -127,6 +127,14 @@ def _interrupted(error: BaseException, asynchronous: bool) -> bool:
     """Whether the host was interrupted in plain code of the plugin's; on an event loop the host itself is told so."""
     here = threading.current_thread() is threading.main_thread()
     return isinstance(error, KeyboardInterrupt) and not asynchronous and here
+
+
+async def _closed(source: Any, translated: Callable[[BaseException], BaseException]) -> None:
+    """End a stream; what the provider raises then is its error too."""
+    try:
+        await source.aclose()
+    except BaseException as error:
+        raise translated(error) from error.__cause__
 
 
 def _cancelled(error: BaseException) -> bool:

@@ -103,9 +103,11 @@ async def in_threads(source: Any, threads: Threads) -> Any:
     iterator = iter(source)
     try:
         while True:
-            items, over = await threads.run(_some, iterator)
+            items, over, error = await threads.run(_some, iterator)
             for item in items:
                 yield item
+            if error is not None:
+                await threads.run(_throw, error)
             if over:
                 return
     finally:
@@ -114,13 +116,20 @@ async def in_threads(source: Any, threads: Threads) -> Any:
 
 
 def _some(iterator: Any) -> Any:
-    """Items that come without delay, at least one; and whether there are no more."""
+    """Items that come without delay, at least one; whether there are no more; and what was raised after them."""
     items, until = [], time.monotonic() + _WITHIN
-    for item in iterator:
-        items.append(item)
-        if len(items) == _BATCH or time.monotonic() > until:
-            return items, False
-    return items, True
+    try:
+        for item in iterator:
+            items.append(item)
+            if len(items) == _BATCH or time.monotonic() > until:
+                return items, False, None
+    except BaseException as error:
+        return items, True, error
+    return items, True, None
+
+
+def _throw(error: BaseException) -> None:
+    raise error
 
 
 class blocking:  # noqa: N801 (used like a function)
