@@ -51,7 +51,7 @@ def test_the_first_frame_of_a_turn_is_written_at_once_and_the_next_ones_together
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert len(writes[0]) == 9 + 1
-            assert len(writes) <= 1 + 100 / 8 + 1
+            assert len(writes) <= 1 + 100 / 4 + 1
             here.connection._transport = here.transport
 
     class Recorder:

@@ -51,6 +51,9 @@ class Call(Protocol):
     def grant(self, size: int) -> None:
         """``size`` bytes of received items are consumed; the callee may send as many again."""
 
+    def began(self) -> None:
+        """The answer has begun to come: the call's ``timeout`` counts no longer."""
+
     def cancel(self) -> None:
         """The caller no longer wants it. No callback comes after this. Safe to call twice and after the end."""
 
@@ -77,8 +80,8 @@ class Channel(Protocol):
     ) -> Call:
         """Begin a call. ``streaming``: the caller will send items, then ``end()``. Raises Unavailable when closed.
 
-        ``timeout``: seconds within which the first item or the end must come, else the call is cancelled, and
-        ``on_error`` gets DeadlineExceeded. The callee is told of it.
+        ``timeout``: seconds within which the end must come, or ``Call.began()`` be called, else the call is cancelled,
+        and ``on_error`` gets DeadlineExceeded. The callee is told of it.
         """
 
     async def call(self, method: str, args: Sequence[Any] = (), *, timeout: Optional[float] = None) -> Any:

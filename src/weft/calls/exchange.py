@@ -111,6 +111,8 @@ class Exchange:
         if self.incoming is None:
             self.broken(ProtocolError("sent an item where one result was expected", **self._faults.plugin))
         else:
+            if self._call is not None:
+                self._call.began()
             self.incoming.put(item, size)
 
     def on_result(self, value: Any) -> None:

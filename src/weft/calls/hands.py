@@ -43,6 +43,10 @@ class WiredCall(Hand):
         """See expiry.Expiring."""
         self._channel.expire(self)
 
+    def began(self) -> None:
+        """See channel.Call."""
+        self.expires = NEVER
+
     def send(self, item: Any) -> bool:
         """See channel.Call."""
         return self._channel.send_item(self._id, item, self.credit)

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from weft.calls.channel import Methods, Receiver
 from weft.calls.credit import Credit
-from weft.calls.expiry import NEVER, Expiry
+from weft.calls.expiry import Expiry
 from weft.calls.faults import Faults
 from weft.calls.hands import Hand, WiredCall, WiredReply
 from weft.calls.once import Once
@@ -295,7 +295,6 @@ class WiredChannel:
         hand = self._hand(call_id)
         if hand is None:
             return
-        hand.expires = NEVER
         if not hand.credit.receive(size):
             raise frames.FrameError(f"an item of {size} bytes for call {call_id} came without credit")
         self._tell(call_id, hand.party.on_item, value, size)

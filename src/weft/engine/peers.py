@@ -78,7 +78,7 @@ class Peers:
         if isinstance(found, WeftError):
             raise found
         limit = found.call_timeout if request.timeout is None else min(found.call_timeout, request.timeout)
-        passing = _Passing(reply)
+        passing = _Passing(reply, streaming=request.streaming)
         onwards = _Onwards(passing, reply)
         passing.call = found.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
         return onwards
@@ -110,12 +110,15 @@ class _Passing:
     call: Call
     onwards: _Onwards
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, *, streaming: bool) -> None:
         self._reply = reply
+        self._streaming = streaming
         self.waiting = _Waiting()
 
     def on_item(self, item: Any, size: int) -> None:
         """See channel.Receiver."""
+        if not self._streaming:  # else it may be a callback's, and no part of the answer
+            self.call.began()
         self.waiting.pass_on(item, size, self._reply.send, self.call.grant)
 
     def on_result(self, value: Any) -> None:

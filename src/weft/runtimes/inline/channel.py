@@ -192,6 +192,10 @@ class InlineCall:
         """See calls.expiry.Expiring."""
         self._channel.expire(self)
 
+    def began(self) -> None:
+        """See calls.channel.Call."""
+        self.expires = NEVER
+
     def send(self, item: Any) -> bool:
         """See calls.channel.Call."""
         size = _size(item)
@@ -244,7 +248,6 @@ class InlineReply:
         return self.credit.spend(size) or not self._channel.alive(self._call)
 
     def _arrive(self, item: Any, size: int) -> None:
-        self._call.expires = NEVER
         self._call.credit.receive(size)
         self._call.receiver.on_item(item, size)
 
