@@ -44,6 +44,12 @@ class Walk:
                 for command, printed in STEP.findall(text.replace(":5000", f":{self.port}")):
                     self.type(command, printed)
 
+    def files(self, page: Path) -> None:
+        """Write down what the page has of files, and type nothing."""
+        for _, title, text in FENCE.findall(page.read_text()):
+            if title:
+                self.write(title, text)
+
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
