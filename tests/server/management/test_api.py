@@ -148,7 +148,7 @@ def test_a_failed_deploy_tells_the_plugins_own_traceback(serving, run):
             streamed = await control.post("/api/v1/plugins", headers={"accept": "application/x-ndjson"}, **shop(BROKEN))
             *_, last = map(json.loads, streamed.text.splitlines())
             for error in (plain.json()["error"], last["error"]):
-                assert set(error) == {"type", "message", "plugin", "traceback", "problems"}
+                assert set(error) == {"type", "message", "notes", "plugin", "traceback", "problems"}
                 assert (error["type"], error["plugin"]) == ("StartFailed", "shop")
                 assert "the shelf is empty" in error["message"]
                 assert "shop.py" in error["traceback"]
