@@ -81,6 +81,12 @@ def test_relative_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
+def test_every_page_has_its_place_in_the_navigation() -> None:
+    _, _, navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert sorted(re.findall(r"[\w/-]+\.md", navigation)) == sorted(pages)
+
+
 def manifests() -> list[Any]:
     found = [(page.name, match) for page in PAGES for match in FENCE.finditer(page.read_text())]
     return [

@@ -23,7 +23,7 @@ import pytest
 
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 STEP = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-SECONDS = 100.0
+SECONDS = 300.0
 """How long one command may take: it may build environments."""
 
 
@@ -79,7 +79,7 @@ class Walk:
 
     def environment(self) -> dict[str, str]:
         home = self.folder / ".venv"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "FORCE_", "PYTHON"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "FORCE_", "PYTHON"))}
         return kept | {
             "VIRTUAL_ENV": str(home),
             "PATH": f"{home / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -21,7 +21,7 @@ def marks(page: Path) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.stem, marks=marks(page)) for page in PAGES])
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_reader_who_does_what_a_page_says_sees_what_it_shows(walk, page):
     walk.through(page)
 
