@@ -412,3 +412,14 @@ def test_a_provider_is_described_by_its_own_annotations():
     bare = describe_provider("studio", 1, Bare())
     assert bare.methods["thumbnail"].signature() == "(image, width, quality = 80)"
     assert bare.methods["frames"].streams
+
+
+def test_a_default_that_its_own_annotation_refuses_does_not_spoil_the_description():
+    class Loose:
+        async def thumbnail(self, width: str = 200) -> str:
+            return str(width)
+
+        async def other(self, callback: object = len) -> None: ...
+
+    described = describe_provider("loose", 1, Loose())
+    assert "thumbnail" in Contract.parse(described.describe()).methods

@@ -21,7 +21,15 @@ from typing import Any, Callable, Dict, List, Optional
 from weft.calls.faults import Faults
 from weft.calls.streams import Outgoing
 from weft.contracts.description import CallbackShape, Mismatch
-from weft.errors import ContractError, Overloaded, ProtocolError, Unavailable, WrongArgument
+from weft.errors import (
+    ContractError,
+    Overloaded,
+    PluginError,
+    ProtocolError,
+    Unavailable,
+    WeftError,
+    WrongArgument,
+)
 
 ITEM, INVOKE, RETURN, RAISE, END = range(5)
 MOST_TOLD = 1000
@@ -39,6 +47,7 @@ class Invocations:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._asked: Dict[int, asyncio.Future[Any]] = {}
+        """What is waited for, by number."""
         self._number = 0
         self._told = 0
         self._over = False
@@ -106,7 +115,15 @@ class Invocations:
         if kind == RETURN:
             answer.set_result(value)
         else:
-            answer.set_exception(self._faults.error(value))
+            answer.set_exception(self._raised(value))
+
+    def _raised(self, described: Any) -> WeftError:
+        """What the caller's callback raised, as the plugin gets it."""
+        error = self._faults.error(described)
+        if not isinstance(error, PluginError):
+            return error
+        what = f"{error.type_name}: {error.message}" if error.type_name else error.message
+        return PluginError(f"a callback of {self._method.name} raised {what}", traceback=error.traceback)
 
     def end(self) -> None:
         """The call is over: nothing more can be asked."""

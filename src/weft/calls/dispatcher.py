@@ -28,6 +28,13 @@ class Dispatcher:
         self.workers = Workers()
         self.threads = threads
         self.faults = faults
+        self.ending = False
+
+    async def close(self) -> None:
+        """Cancel what is served, and answer no more."""
+        self.ending = True
+        await self.workers.close()
+        self.threads.close()
 
     def methods(self, implementation: Any) -> Methods:
         """What a channel serves for one implemented contract: by ``contract.method``."""
@@ -135,8 +142,12 @@ class _Entire:
         reply.error(error if declared is None else DeclaredError.of(error, declared))
 
     def cancelled(self, reply: Reply, error: asyncio.CancelledError) -> None:
-        """Either nobody waits for the answer any more, and none is sent, or the method cancelled itself."""
-        reply.error(error)
+        """Either nobody waits for the answer any more, and none is sent, or the method cancelled itself.
+
+        When everything ends, the caller learns that from the channel's end.
+        """
+        if not self.dispatcher.ending:
+            reply.error(error)
 
 
 class _Exchange:

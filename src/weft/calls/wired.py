@@ -198,7 +198,11 @@ class WiredChannel:
         except (TypeError, OverflowError, ValueError, RecursionError):
             from weft.contracts.plain import plainly  # most values never need it
 
-            return self.connection.send(kind, call_id, plainly(value))
+            plain = plainly(value)
+        try:
+            return self.connection.send(kind, call_id, plain)
+        except UnicodeEncodeError as error:
+            raise Mismatch("text", f"a lone surrogate, {error.object[error.start]!a}") from None
 
     # What WiredCall and WiredReply do.
 

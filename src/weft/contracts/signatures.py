@@ -76,11 +76,13 @@ class Reader:
         if found.kind is inspect.Parameter.POSITIONAL_ONLY and not self._lenient:
             self._problem(where, "it can be given by position only; leave out the / after it")
         shape, kind = self._placed(where, self.resolved(where, function, found.name, found.annotation))
-        required = found.default is _EMPTY
+        required, default = found.default is _EMPTY, found.default
         if not required and not self._lenient:
-            self._check_default(where, shape, kind, found.default)
+            self._check_default(where, shape, kind, default)
+        elif not required and kind == "value" and _misfit(shape, default):
+            shape, default = ANY, None if _misfit(ANY, default) else default  # it means more than it writes
         keyword_only = found.kind is inspect.Parameter.KEYWORD_ONLY
-        return [Read(Parameter(found.name, shape, keyword_only, required, None if required else found.default), kind)]
+        return [Read(Parameter(found.name, shape, keyword_only, required, None if required else default), kind)]
 
     def _placed(self, where: str, annotation: Any) -> Tuple[Shape, str]:
         """The shape of a parameter, and of what kind it is."""
@@ -141,7 +143,15 @@ class Reader:
             if default is not None:
                 self._problem(where, f"a {kind} can have no default but None")
             return
-        try:
-            shape.unpack(shape.packed(default))
-        except (Mismatch, TypeError) as error:
+        error = _misfit(shape, default)
+        if error:
             self._problem(where, f"its default does not cross: {error}")
+
+
+def _misfit(shape: Shape, default: Any) -> str:
+    """Why a default is no value of its shape; empty where it is."""
+    try:
+        shape.unpack(shape.packed(default))
+    except (Mismatch, TypeError) as error:
+        return str(error)
+    return ""

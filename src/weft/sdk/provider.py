@@ -117,8 +117,7 @@ class ContractProvider:
                 await stop()
             else:
                 await self.threads.run(stop)
-        await self._dispatcher.workers.close()
-        self.threads.close()
+        await self._dispatcher.close()
 
 
 def _made(entry: Any, context: Context) -> Any:

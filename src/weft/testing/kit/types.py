@@ -14,7 +14,7 @@ from weft.testing.kit.running import Bench, Conformance, conforms
 EXAMPLES: dict[str, list[Any]] = {
     "none": [None],
     "boolean": [True, False],
-    "integer": [0, -1, 2**63],
+    "integer": [0, -1, 2**63, 10**40],
     "real": [0.0, -1.5, float("inf")],
     "text": ["", "grüße", "\x00\U0001f600"],
     "data": [b"", bytes(range(256))],
