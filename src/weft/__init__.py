@@ -51,12 +51,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # where it would make every name Any
 
-    if name in _MODULES:
-        return import_module(f"weft.{name}")
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'weft' has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name in _MODULES:
+            return import_module(f"weft.{name}")
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'weft' has no attribute {name!r}")
+        return getattr(import_module(home), name)

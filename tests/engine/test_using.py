@@ -353,3 +353,65 @@ def test_what_an_inline_plugin_raises_is_told_as_that_of_a_process(run, engine, 
                     assert "in printed" in error.traceback
 
     run(main())
+
+
+def test_a_plugin_may_lack_an_optional_hook(run, engine, plugin):
+    @weft.contract(name="optional_hooks")
+    class Optional(Protocol):
+        @weft.hook(mode="first", optional=True)
+        async def found(self, name: str) -> str | None: ...
+
+        @weft.hook
+        async def named(self) -> str: ...
+
+    source = "class Plugin:\n    async def named(self):\n        return 'n'\n"
+
+    async def main():
+        async with engine() as its:
+            for runtime in RUNTIMES:
+                await its.load(plugin(runtime, source, runtime=runtime, provides="optional_hooks"))
+            hooks = its.hooks(Optional)
+            assert (await hooks.named(), await hooks.found("x")) == (["n", "n"], None)
+            assert await its.use(Optional, "process").found("x") is None
+            with pytest.raises(ContractMismatch, match="named: .*the plugin has no such method"):
+                await its.load(plugin("lacks", "class Plugin:\n    pass\n", provides="optional_hooks"))
+
+    run(main())
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_plugins_own_model_checks_its_configuration_and_shows_no_value(run, engine, plugin, runtime):
+    source = press("x").replace(
+        "class Plugin:",
+        """
+class Model:
+    def __init__(self, depth): self.depth = depth
+    @classmethod
+    def model_validate(cls, values):
+        if not isinstance(values.get("depth"), int):
+            raise Wrong(values)
+        return cls(values["depth"])
+
+class Wrong(ValueError):
+    def errors(self):
+        return [{"loc": ("depth",), "msg": "should be an integer", "input": "s3cret"}]
+
+class Plugin:
+    Config = Model
+    def __init__(self, context):
+        self.paper = str(context.config.depth)
+""",
+    )
+
+    async def main():
+        async with engine() as its:
+            folder = plugin("gazette", source, runtime=runtime)
+            with pytest.raises(
+                weft.PluginError, match=r"does not fit Plugin\.Config: depth: should be an integer"
+            ) as caught:
+                await its.load(folder, config={"depth": "s3cret"})
+            assert "s3cret" not in str(caught.value)
+            await its.load(folder, config={"depth": 3})
+            assert its.use(Press).paper == "3"
+
+    run(main())

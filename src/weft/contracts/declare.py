@@ -55,16 +55,29 @@ def hook(mode: F) -> F: ...
 
 @overload
 def hook(
-    mode: str = "collect", *, on_error: str = "fail", deadline: Optional[float] = None, wrapper: bool = False
+    mode: str = "collect",
+    *,
+    on_error: str = "fail",
+    deadline: Optional[float] = None,
+    optional: bool = False,
+    wrapper: bool = False,
 ) -> Callable[[F], F]: ...
 
 
 def hook(
-    mode: Any = "collect", *, on_error: str = "fail", deadline: Optional[float] = None, wrapper: bool = False
+    mode: Any = "collect",
+    *,
+    on_error: str = "fail",
+    deadline: Optional[float] = None,
+    optional: bool = False,
+    wrapper: bool = False,
 ) -> Any:
-    """Declare how a contract's method calls several providers, see the modes in SURFACE; ``deadline`` in seconds each.
+    """Declare how a contract's method calls all of its providers.
 
-    ``wrapper=True`` is for an implementation: a generator that runs around the others.
+    ``mode``: ``collect`` (a list of results), ``first`` (the first that is not None), ``pipeline`` (each result takes
+    the place of the first argument, None leaves it) or ``notify`` (results are dropped). ``on_error``: ``fail``, or
+    ``continue`` without a provider that fails, which is reported. ``deadline``: seconds for each provider.
+    ``optional``: a provider may lack it. ``wrapper=True`` is for an implementation: a generator around the others.
     """
     if callable(mode):
         return hook()(mode)
@@ -80,6 +93,7 @@ def hook(
             function.__weft_wrapper__ = True  # type: ignore[attr-defined]
         else:
             function.__weft_hook__ = HookOptions(mode, on_error, deadline)  # type: ignore[attr-defined]
+            function.__weft_optional__ = optional  # type: ignore[attr-defined]
         return function
 
     return mark

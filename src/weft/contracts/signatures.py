@@ -64,7 +64,7 @@ class Reader:
             hook=getattr(function, "__weft_hook__", None),
             raises=raises,
             raises_names=tuple(raised.__name__ for raised in raises),
-            optional=not self._lenient and has_body(function),
+            optional=not self._lenient and (getattr(function, "__weft_optional__", False) or has_body(function)),
         )
 
     def _parameter(self, function: Any, found: inspect.Parameter) -> List[Read]:

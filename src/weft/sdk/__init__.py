@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weft.contracts.task_context import TaskContext
+    from weft.sdk.plugin_context import Context, context
 
 _HOMES = {
     "Context": "weft.sdk.plugin_context",
@@ -12,10 +16,12 @@ _HOMES = {
 __all__ = ["Context", "TaskContext", "context"]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'weft.sdk' has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # where it would make every name Any
 
-    return getattr(importlib.import_module(home), name)
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'weft.sdk' has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(home), name)

@@ -20,4 +20,12 @@ def configure(context: Context, entry: Any) -> None:
     try:
         context.config = validate(dict(context.config))
     except ValueError as error:
-        raise StartFailed(f"its configuration does not fit {entry.__name__}.Config: {error}") from error
+        name = getattr(entry, "__name__", type(entry).__name__)
+        raise StartFailed(f"its configuration does not fit {name}.Config: {_told(error)}") from None
+
+
+def _told(error: ValueError) -> str:
+    """Each problem with its place, and without the value, which may be a secret."""
+    problems = error.errors() if hasattr(error, "errors") else []
+    told = [f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in problems]
+    return "; ".join(told) or type(error).__name__

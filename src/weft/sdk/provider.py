@@ -13,6 +13,8 @@ from weft.contracts.implementation import Implementation, describe_provider, imp
 from weft.errors import ContractMismatch, StartFailed
 from weft.sdk.plugin_context import Context
 
+BUILT_IN = ("task@1", "storage@1")
+"""Contracts that every host has: whoever provides one of these says so."""
 TASK = "task@1"
 """Whoever does not name another contract so provides the built-in one."""
 
@@ -71,9 +73,9 @@ class ContractProvider:
             try:
                 self.bind(contract)
             except ContractMismatch as mismatch:
-                refusals.append(f"{contract.key}: {mismatch.message}")
+                refusals += [] if contract.key in BUILT_IN else [f"{contract.key}: {mismatch.message}"]
         if not self.implementations:
-            known = "".join(f"\n{each}" for each in refusals) or " (it has none)"
+            known = "".join(f"\n{each}" for each in sorted(refusals)) or " (it has none of its own)"
             raise StartFailed(
                 f"its entry is {_shape(self.object)}: expected an ASGI or WSGI application, a Plugin with init() and "
                 f"register_routes(router), or what provides one of the host's contracts{known}"
