@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
+from weft.calls.expiry import Expiry
 from weft.errors import DeadlineExceeded
 
 
@@ -49,5 +51,17 @@ def test_a_shorter_limit_is_looked_after_sooner_than_a_longer_one(run, channel, 
             assert 0.05 <= asyncio.get_running_loop().time() - began < 2
             assert not long.done()
             long.cancel()
+
+    run(main())
+
+
+def test_a_call_has_all_its_time_after_a_host_that_let_no_loop_run(run):
+    async def main():
+        expiry = Expiry(tuple)
+        expiry.after(60)
+        time.sleep(0.4)  # noqa: ASYNC251 (a host that computes)
+        began = time.monotonic()
+        assert expiry.after(60) >= began + 60
+        expiry.stop()
 
     run(main())
