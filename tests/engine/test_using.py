@@ -143,7 +143,6 @@ def test_what_is_held_stays_right_over_an_upgrade_even_to_another_runtime(run, e
 
 
 def test_calls_under_way_finish_on_the_old_version(run, engine, plugin, eventually):
-    slow = "import asyncio\nclass Plugin:\n    paper = 'old'\n    closing = pipe = name = None\n"
     slow = (
         press("old")
         .replace("return f", "await asyncio.sleep(0.4)\n        return f")
@@ -285,6 +284,29 @@ def test_methods_declared_with_def_need_a_plugin_that_implements_them_so_inline(
                 its.use(PlainPress, "waits")
             with pytest.raises(ContractError, match="away does not run inline: declare it async def"):
                 its.use(PlainPress, "away")
+
+    run(main())
+
+
+@pytest.mark.parametrize(("how", "runtime"), [("async def", "inline"), ("def", "process")])
+def test_an_upgrade_that_no_def_method_can_reach_is_told_and_leads_nowhere_else(run, engine, plugin, how, runtime):
+    source = "class Plugin:\n    {how} printed(self, page: str) -> str:\n        return page + {text!r}\n"
+
+    async def main():
+        async with engine() as its:
+            told = []
+            its.listen(told.append)
+            old = source.format(how="def", text="old")
+            await its.load(plugin("gazette", old, runtime="inline", provides="plain_press"))
+            used = its.use(PlainPress, "gazette")
+            new = source.format(how=how, text="new")
+            changed = plugin("gazette", new, runtime=runtime, provides="plain_press", version="2.0.0")
+            await its.upgrade("gazette", changed)
+            (failed,) = [event for event in told if event.kind == "contract_failed"]
+            assert failed.plugin == "gazette"
+            assert "plain_press.printed is declared with def" in failed.message
+            with pytest.raises(ContractError, match="plain_press.printed is declared with def"):
+                used.printed("p")
 
     run(main())
 

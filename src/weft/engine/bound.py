@@ -36,17 +36,27 @@ class Bound:
         self._running: list[None] = []
         self._faces = faces_of(contract)
         self._shown = shown(contract)
-        self.proxy, self.methods = proxy(self._shown, f"plugin {plugin.name}", self._targets())
+        targets = {name: self._target(name) for name in self._shown.methods}
+        self.proxy, self.methods = proxy(self._shown, f"plugin {plugin.name}", targets)
         for method in self.methods.values():
             method.call.__dict__["__weft_bound__"] = self  # whoever keeps a method alone has it kept right too
         self._set_constants()
 
     def refresh(self) -> None:
-        """The plugin has other instances, or another release. Raises ContractError where they cannot be called."""
-        targets = self._targets()
+        """The plugin has other instances, or another release.
+
+        Raises ContractError where a method cannot be called any more; so does the method, from now on.
+        """
+        refused: list[ContractError] = []
         for name, method in self.methods.items():
-            method.lead_to(targets[name])
+            try:
+                method.lead_to(self._target(name))
+            except ContractError as error:
+                method.lead_to(_refusing(str(error)))
+                refused.append(error)
         self._set_constants()
+        if refused:
+            raise refused[0]
 
     def provided(self) -> frozenset[str]:
         """The methods that the plugin itself has."""
@@ -78,19 +88,18 @@ class Bound:
         facts = self.plugin.facts
         return frozenset(facts.missing.get(self.contract.key, ())) if facts is not None else frozenset()
 
-    def _targets(self) -> dict[str, Target]:
-        direct, missing = self._direct(), self._missing()
-        return {
-            name: self._default(name) if name in missing else self._target(method, direct)
-            for name, method in self._shown.methods.items()
-        }
-
-    def _target(self, method: description.Method, direct: Direct | None) -> Target:
-        if method.asynchronous or (direct is not None and not direct.waits(method.name)):
+    def _target(self, name: str) -> Target:
+        """What a method leads to now. Raises ContractError where it cannot be called."""
+        if name in self._missing():
+            return self._default(name)
+        method, direct = self._shown.methods[name], self._direct()
+        if method.asynchronous or (direct is not None and not direct.waits(name)):
             return self._own(method, direct)
         later = replace(method, asynchronous=True)
         if self._elsewhere is None:
-            return self._refused(method) if self.plugin.instances else self._gone()
+            if not self.plugin.instances:
+                return self._gone()
+            raise self._unreachable(method)
         call = Method(later, self._own(later, direct)).call
         return Target(self._elsewhere(method, call), self._running, lambda error: error)
 
@@ -110,8 +119,8 @@ class Bound:
         """Nothing answers: whoever calls is told."""
         return Target(lambda *_values: self.plugin.pick(), self._running, lambda error: error)
 
-    def _refused(self, method: description.Method) -> Target:
-        raise ContractError(
+    def _unreachable(self, method: description.Method) -> ContractError:
+        return ContractError(
             f"{self.contract.name}.{method.name} is declared with def, and plugin {self.plugin.name} "
             f"{'implements it with async def' if self._direct() else 'does not run inline'}: "
             "declare it async def, or use weft.sync"
@@ -137,6 +146,15 @@ class Bound:
         except Mismatch as mismatch:
             who = {"plugin": self.plugin.name, "version": self.plugin.version}
             raise WrongResult(f"{self.contract.name}.{constant.name}: {mismatch}", **who) from None
+
+
+def _refusing(message: str) -> Target:
+    """Whoever calls is told why nobody can."""
+
+    def refuse(*_values: Any) -> Any:
+        raise ContractError(message)
+
+    return Target(refuse, [], lambda error: error)
 
 
 def _wrapper(call: Callable[..., Any], translated: Callable[[BaseException], BaseException]) -> Callable[..., Any]:
