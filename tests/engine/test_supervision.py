@@ -40,6 +40,26 @@ def test_waits_are_bounded_and_giving_up_takes_a_row_of_losses(lives):
         assert delay is None or 0 <= delay <= MOST
 
 
+def test_what_the_system_refuses_a_restart_is_told_and_it_is_tried_again(run, engine, release, get, eventually):
+    async def main():
+        async with engine() as its:
+            shop = release("exits_in_request")
+            plugin = await its.run(shop)
+            told = []
+            its.listen(told.append)
+            kept = shop.data_dir.rename(shop.data_dir.with_name("kept"))
+            shop.data_dir.write_text("a file where its folder was")
+            with pytest.raises(InstanceLost):
+                await get(plugin, b"/die")
+            await eventually(lambda: "start_failed" in [event.kind for event in told])
+            assert "the host could not start it: " in next(e.message for e in told if e.kind == "start_failed")
+            shop.data_dir.unlink()
+            kept.rename(shop.data_dir)
+            await eventually(lambda: plugin.state == "running")
+
+    run(main())
+
+
 def test_a_lost_instance_is_started_again(run, engine, release, get, eventually):
     async def main():
         async with engine() as its:

@@ -49,16 +49,18 @@ class ProcessRuntime:
 
     async def start(self, launch: Launch, output: Output) -> ProcessInstance:
         """See runtimes.launch.Runtime. ``limits.startup`` bounds it all."""
-        await asyncio.to_thread(make_folders, launch.data_dir)
         instance = ProcessInstance(launch)
         began = time.monotonic()
         try:
+            await asyncio.to_thread(make_folders, launch.data_dir)
             async with asyncio.timeout(launch.limits.startup):
                 await instance.launch(output)
         except TimeoutError:
             waited = time.monotonic() - began
             remedy = "see below what it waits for, or raise limits.startup"
             raise instance.start_failed(f"was not ready within {waited:.1f} s (limits.startup): {remedy}") from None
+        except OSError as error:
+            raise instance.start_failed(f"the host could not start it: {error}") from error
         finally:
             if not instance.ready:
                 await instance.kill()
