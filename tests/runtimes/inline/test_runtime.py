@@ -149,6 +149,18 @@ def test_a_traceback_through_several_modules_shows_the_plugins_frames_alone(run,
     run(main())
 
 
+def test_what_the_system_refuses_is_a_failed_start(run, folder, launch, runtime):
+    async def main():
+        asked = launch(folder("shop-1", {"a.py": "def answer(path): ..."}))
+        asked.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        asked.data_dir.write_text("a file where its folder was to be")
+        with pytest.raises(StartFailed, match="the host could not start it: .*File exists") as caught:
+            await runtime.start(asked, print)
+        assert caught.value.plugin == "shop"
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("options", "files", "text"),
     [

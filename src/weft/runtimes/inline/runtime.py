@@ -52,7 +52,11 @@ class InlineRuntime:
     async def start(self, launch: Launch, output: Output) -> InlineInstance:  # noqa: ARG002 (what it prints, the host does)
         """See runtimes.launch.Runtime. ``limits.startup`` bounds it, as far as the plugin's code lets the loop run."""
         _check(launch)
-        await asyncio.to_thread(launch.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+        try:
+            await asyncio.to_thread(launch.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"the host could not start it: {error}"
+            raise StartFailed(message, plugin=launch.name, version=launch.version) from error
         async with self._turns.setdefault(launch.name, asyncio.Lock()):  # sys.modules shows one version at a time
             instance = InlineInstance(launch, owner=None if self._installed else (self, launch.name))
             began = time.monotonic()
