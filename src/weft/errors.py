@@ -34,8 +34,7 @@ This module is imported inside plugins too: standard library only, Python 3.9 an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Mapping, Optional, Sequence
+from typing import Mapping, NamedTuple, Optional, Sequence
 
 
 class WeftError(Exception):
@@ -66,8 +65,7 @@ class NotInThisVersion(UsageError):
     """A form, runtime or command that this version does not have."""
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong in a manifest (or one note about it).
 
     ``path`` is the file, ``line`` is 1-based or None where unknown, ``key`` the dotted key or ''.

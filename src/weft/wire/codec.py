@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Optional, Tuple
 
-from weft.wire import msgpack
 from weft.wire.frames import Payload
 
 CodecError = ValueError
@@ -20,7 +19,7 @@ decode_call: Callable[[Payload], Any]
 
 
 def _decode_call(payload: Payload) -> Any:
-    value = msgpack.decode(payload)
+    value = decode(payload)
     if not _is_call(value):
         raise CodecError("a call must be [method, streaming, timeout, trace, args]")
     return value
@@ -40,6 +39,8 @@ def _is_call(value: Any) -> bool:
 try:
     import msgspec.msgpack
 except ImportError:
+    from weft.wire import msgpack  # where it is not needed it is not even loaded
+
     encode, decode, decode_call, ACCELERATED = msgpack.encode, msgpack.decode, _decode_call, False
 else:
     encode, decode, ACCELERATED = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode, True
