@@ -217,6 +217,35 @@ def test_a_plugin_calls_those_that_its_permissions_name(run, engine, plugin, run
     run(main())
 
 
+FORGES = """
+import gc
+from weft.calls.wired import WiredChannel
+
+class Plugin:
+    async def ask(self, name: str) -> str:
+        gc.unfreeze()
+        (wire,) = (each for each in gc.get_objects() if type(each) is WiredChannel)
+        press = {"contract": "press", "version": 1, "methods": {}}
+        await wire.call("weft.use", [1, press, "gazette"])
+        return str(await wire.call("weft.peer", [1, name, []]))
+"""
+
+
+def test_a_peer_is_called_by_its_contract_and_never_by_what_its_host_alone_may_ask(run, engine, plugin):
+    async def main():
+        async with engine() as its:
+            await its.load(plugin("gazette", press("news")))
+            allowed = "permissions: {plugins: [gazette]}\n"
+            await its.load(plugin("forges", FORGES, provides="relay", extra=allowed))
+            for method in ("weft.stop", "weft.bind", "web.request"):
+                with pytest.raises(PluginError, match="which has no"):
+                    await its.use(Relay, "forges").ask(method)
+            assert its.plugin("gazette").stats()["restarts"] == 0
+            assert await its.use(Press, "gazette").loudly("p") == "NEWS P X1"
+
+    run(main())
+
+
 def test_a_contract_may_be_declared_after_the_plugin_was_loaded(run, engine, plugin):
     async def main():
         async with engine() as its:

@@ -12,6 +12,7 @@ from weft.calls.channel import Call, Consumer, Methods, Reply, Request
 from weft.calls.once import Unattended
 from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
+from weft.contracts.mismatch import show
 from weft.engine.plugin import Plugin
 from weft.engine.using import Using
 from weft.errors import Refused, UsageError, WeftError
@@ -29,7 +30,7 @@ class Peers:
         self._manifest = manifest
         self._plugins = plugins
         self._using = using
-        self._asked: dict[int, Plugin | WeftError] = {}
+        self._asked: dict[int, tuple[Contract, Plugin] | WeftError] = {}
         self.methods: Methods = {USE: self._on_use, PEER: self._on_peer}
 
     def use(self, contract: Callable[..., Any], name: str | None) -> Any:
@@ -59,11 +60,14 @@ class Peers:
 
     def _on_use(self, request: Request, reply: Reply) -> Consumer:
         number, described, name = request.args
+        if type(number) is not int or not (name is None or type(name) is str):
+            raise UsageError(f"{USE} takes [int, description, text or None]")
         if len(self._asked) >= MOST_PEERS:
             raise Refused(f"plugin {self._manifest.name} has asked for {MOST_PEERS} peers: keep those that it has")
         try:
             contract = Contract.parse(described)
-            found: Plugin | WeftError = self._using.check_peer(contract, self._find(contract, name))
+            plugin = self._using.check_peer(contract, self._find(contract, name))
+            found: tuple[Contract, Plugin] | WeftError = contract, plugin
         except WeftError as error:
             found = error
         self._asked[number] = found
@@ -77,10 +81,16 @@ class Peers:
             raise UsageError(f"plugin {self._manifest.name} calls a peer that it did not ask for")
         if isinstance(found, WeftError):
             raise found
-        limit = found.call_timeout if request.timeout is None else min(found.call_timeout, request.timeout)
+        contract, peer = found
+        of, _, name = str(method).rpartition(".")
+        if of != contract.name or name not in contract.methods:
+            raise Refused(
+                f"plugin {self._manifest.name} asked {peer.name} for {contract.key}, which has no {show(method)}"
+            )
+        limit = peer.call_timeout if request.timeout is None else min(peer.call_timeout, request.timeout)
         passing = _Passing(reply, streaming=request.streaming)
         onwards = _Onwards(passing, reply)
-        passing.call = found.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
+        passing.call = peer.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
         return onwards
 
 
