@@ -388,3 +388,17 @@ def test_an_error_longer_than_honest_ones_is_cut(run, raw_peer, recording):
             assert all(0 < len(part) < 100_000 for part in (error.message, error.traceback, error.type_name))
 
     run(main())
+
+
+def test_an_item_where_none_belongs_leaves_no_call_behind(run, raw_peer):
+    async def main():
+        async with raw_peer() as peer:
+            asked = asyncio.create_task(peer.channel.call("hold", timeout=30))
+            await asyncio.sleep(0)
+            await peer.say(frames.ITEM, 1, "unasked")
+            with pytest.raises(ProtocolError, match="where one result was expected"):
+                await asked
+            assert peer.channel.in_flight == 0
+            await peer.channel.drained()
+
+    run(main())

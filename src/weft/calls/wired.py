@@ -132,7 +132,7 @@ class WiredChannel:
         call = self.open(method, args, once, timeout=timeout)
         try:
             return await once.answer
-        except asyncio.CancelledError:
+        except BaseException:  # its own end, or of an item where none belongs, which ended nothing over there
             call.cancel()
             raise
 
