@@ -188,3 +188,8 @@ def test_only_records_and_enums_are_built():
     harmful = {"$record": ["subprocess:Popen", {"args": ["true"]}]}
     assert dynamic.unpack(harmful, dynamic.find_importable) == {"args": ["true"]}
     assert dynamic.unpack({"$enum": ["builtins:list", "abc"]}, dynamic.find_importable) == "abc"
+
+
+def test_a_record_whose_fields_are_none_is_a_mismatch():
+    with pytest.raises(Mismatch, match=r"\$record"):
+        dynamic.unpack({"$record": ["shop:Item", 5]})

@@ -178,7 +178,7 @@ class _Unpacking:
                 return read(self, form, depth)
             if tag in _ITEMS and type(form) is list:
                 return _ITEMS[tag](self.value(form, depth))
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise Mismatch(f"the form of {tag}", shorten(f"{type(error).__name__}: {error}")) from None
         raise Mismatch("a value that says what it is", show(tag))
 
