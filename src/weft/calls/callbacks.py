@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Coroutine, Dict, List, Sequence
 
+from weft.calls.channel import Call, Reply
 from weft.calls.faults import Faults
 from weft.calls.streams import Outgoing
-from weft.contracts.description import CallbackShape, Mismatch
+from weft.contracts.description import CallbackShape, Method, Mismatch
 from weft.errors import (
     ContractError,
     Overloaded,
@@ -39,9 +40,9 @@ MOST_TOLD = 1000
 class Invocations:
     """The callee's side: what it asks of the caller's callbacks within one call."""
 
-    def __init__(self, method: Any, hand: Any, outgoing: Outgoing, faults: Faults) -> None:
+    def __init__(self, method: Method, reply: Reply, outgoing: Outgoing, faults: Faults) -> None:
         self._method = method
-        self._hand = hand
+        self._reply = reply
         self._outgoing = outgoing
         self._faults = faults
         self._loop = asyncio.get_running_loop()
@@ -54,7 +55,7 @@ class Invocations:
 
     def callback(self, index: int) -> Callable[..., Any]:
         """What the method gets as its argument at that place."""
-        shape = self._method.parameters[index].shape
+        shape = _shape(self._method, index)
 
         def told(*args: Any) -> None:
             if threading.get_ident() == self._thread:
@@ -80,24 +81,24 @@ class Invocations:
     def _where(self, index: int) -> str:
         return f"{self._method.name}: callback {self._method.parameters[index].name}"
 
-    def _send(self, index: int, args: List[Any]) -> bool:
+    def _send(self, index: int, args: Sequence[Any]) -> bool:
         if self._over:
             raise Unavailable(f"{self._where(index)}: the call that it belongs to has ended")
         self._number += 1
-        return bool(self._hand.send([INVOKE, self._number, index, args]))
+        return self._reply.send([INVOKE, self._number, index, args])
 
-    def _tell(self, index: int, args: List[Any]) -> None:
+    def _tell(self, index: int, args: Sequence[Any]) -> None:
         if self._told >= MOST_TOLD:
             raise Overloaded(
                 f"{self._where(index)}: the caller has not taken the last {MOST_TOLD}: await something between them"
             )
         self._told = 0 if self._send(index, args) else self._told + 1
 
-    async def _deliver(self, index: int, args: List[Any]) -> None:
+    async def _deliver(self, index: int, args: Sequence[Any]) -> None:
         if not self._send(index, args):
             await self._outgoing.credit()
 
-    async def _ask(self, index: int, args: List[Any]) -> Any:
+    async def _ask(self, index: int, args: Sequence[Any]) -> Any:
         self._send(index, args)  # who waits for the answer needs no credit: it may come before that does
         number = self._number
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
@@ -138,59 +139,65 @@ class Callbacks:
     ``broken(error)`` is told of the exception of a callback whose caller does not wait for it.
     """
 
-    def __init__(self, method: Any, values: Any, faults: Faults, broken: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, method: Method, values: Sequence[Any], faults: Faults, broken: Callable[[BaseException], None]
+    ) -> None:
         self._method = method
         self._values = values
         self._faults = faults
         self._broken = broken
         self._tasks: Dict[int, asyncio.Task[None]] = {}
 
-    def invoke(self, item: List[Any], hand: Any, size: int) -> None:
+    def invoke(self, item: List[Any], call: Call, size: int) -> None:
         """Serve one INVOKE; its ``size`` is granted when that is done."""
         _, number, index, args = item
         if index not in self._method.callbacks:
             raise ProtocolError(f"calls back to parameter {index!r:.20}, which is no callback", **self._faults.plugin)
-        shape = self._method.parameters[index].shape
+        shape = _shape(self._method, index)
         try:
             result = self._values[index](*self._arguments(shape, index, args))
             if hasattr(result, "__await__"):
-                self._spawn(number, self._later(result, shape, number, hand, size))
+                self._spawn(number, self._later(result, shape, number, call, size))
                 return
-            hand.send([RETURN, number, shape.pack_result(result)])
+            call.send([RETURN, number, shape.pack_result(result)])
         except Exception as error:
-            self._failed(error, shape, number, hand)
-        hand.grant(size)
+            self._failed(error, shape, number, call)
+        call.grant(size)
 
-    def _arguments(self, shape: Any, index: int, args: List[Any]) -> Any:
+    def _arguments(self, shape: CallbackShape, index: int, args: Sequence[Any]) -> Sequence[Any]:
         try:
             return shape.unpack_arguments(args)
         except Mismatch as found:
             name = self._method.parameters[index].name
             raise WrongArgument(f"{self._method.name}: callback {name}: {found}") from None
 
-    def _spawn(self, number: int, coroutine: Any) -> None:
+    def _spawn(self, number: int, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._tasks[number] = asyncio.get_running_loop().create_task(coroutine)
         task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
-    async def _later(self, result: Any, shape: Any, number: int, hand: Any, size: int) -> None:
+    async def _later(self, result: Any, shape: CallbackShape, number: int, call: Call, size: int) -> None:
         try:
-            hand.send([RETURN, number, shape.pack_result(await result)])
+            call.send([RETURN, number, shape.pack_result(await result)])
         except Exception as error:
-            self._failed(error, shape, number, hand)
-        hand.grant(size)
+            self._failed(error, shape, number, call)
+        call.grant(size)
 
-    def _failed(self, error: Exception, shape: Any, number: int, hand: Any) -> None:
+    def _failed(self, error: Exception, shape: CallbackShape, number: int, call: Call) -> None:
         if _silent(shape):
             self._broken(error)
         else:
-            hand.send([RAISE, number, Faults.describe(error)])
+            call.send([RAISE, number, Faults.describe(error)])
 
-    def end(self) -> Optional[List[asyncio.Task[None]]]:
+    def end(self) -> None:
         """The call is over: callbacks under way are cancelled."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
+        for task in self._tasks.values():
             task.cancel()
-        return tasks
+
+
+def _shape(method: Method, index: int) -> CallbackShape:
+    shape = method.parameters[index].shape
+    assert isinstance(shape, CallbackShape)
+    return shape
 
 
 def _silent(shape: CallbackShape) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Sequence
 
-from weft.contracts.description import Mismatch
+from weft.contracts.description import Method, Mismatch
 from weft.errors import WrongArgument, WrongResult
 
 
 class Checks:
     """Of one method, called ``name`` in errors."""
 
-    def __init__(self, declared: Any, name: str) -> None:
+    def __init__(self, declared: Method, name: str) -> None:
         self._declared = declared
         self._name = name
 

@@ -11,6 +11,8 @@ from weft.calls.dispatcher import caller_of
 from weft.calls.faults import DeclaredError, Faults
 from weft.calls.proxy import Target
 from weft.calls.threads import Threads, blocking, in_threads
+from weft.contracts.description import Method
+from weft.contracts.implementation import Implementation, Implemented
 from weft.errors import WrongArgument, WrongResult
 
 
@@ -20,7 +22,9 @@ class Direct:
     ``checked``: arguments and results are looked at as if they crossed to a process.
     """
 
-    def __init__(self, implementation: Any, faults: Faults, threads: Threads, *, checked: bool = False) -> None:
+    def __init__(
+        self, implementation: Implementation, faults: Faults, threads: Threads, *, checked: bool = False
+    ) -> None:
         self.implementation = implementation
         self.running: List[None] = []
         self._faults = faults
@@ -29,14 +33,9 @@ class Direct:
 
     def waits(self, name: str) -> bool:
         """Whether the provider implements that method with ``async def``: only an event loop can call it."""
-        return bool(self.implementation.methods[name].asynchronous)
+        return self.implementation.methods[name].asynchronous
 
-    def own(self, name: str) -> Callable[..., Any]:
-        """The provider's method itself."""
-        call: Callable[..., Any] = self.implementation.methods[name].call
-        return call
-
-    def target(self, declared: Any) -> Target:
+    def target(self, declared: Method) -> Target:
         """A target for a method as the host declares it. ``def`` can lead to a ``def`` implementation only."""
         implemented = self.implementation.methods[declared.name]
         name = f"{self.implementation.contract.name}.{declared.name}"
@@ -48,7 +47,7 @@ class Direct:
             call = self._call(declared, implemented)
         return Target(Checks(declared, name).around(call) if self._checked else call, self.running, translated)
 
-    def _call(self, declared: Any, implemented: Any) -> Callable[..., Any]:
+    def _call(self, declared: Method, implemented: Implemented) -> Callable[..., Any]:
         call = caller_of(implemented)
         if implemented.asynchronous == declared.asynchronous:
             return call
@@ -66,7 +65,9 @@ class Direct:
 
         return in_thread
 
-    def _stream(self, implemented: Any, translated: Callable[[BaseException], BaseException]) -> Callable[..., Any]:
+    def _stream(
+        self, implemented: Implemented, translated: Callable[[BaseException], BaseException]
+    ) -> Callable[..., Any]:
         call, running, threads = caller_of(implemented), self.running, self._threads
 
         async def stream(*values: Any) -> AsyncIterator[Any]:
@@ -90,7 +91,7 @@ class Direct:
         return stream
 
     def _plain_stream(
-        self, implemented: Any, translated: Callable[[BaseException], BaseException]
+        self, implemented: Implemented, translated: Callable[[BaseException], BaseException]
     ) -> Callable[..., Any]:
         call, running = caller_of(implemented), self.running
 
@@ -105,7 +106,7 @@ class Direct:
 
         return stream
 
-    def _translated(self, declared: Any) -> Callable[[BaseException], BaseException]:
+    def _translated(self, declared: Method) -> Callable[[BaseException], BaseException]:
         names, classes, faults = declared.raises_names, declared.raises, self._faults
 
         def translated(error: BaseException) -> BaseException:

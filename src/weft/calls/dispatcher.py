@@ -17,6 +17,7 @@ from weft.calls.streams import Incoming, Outgoing
 from weft.calls.threads import Threads, blocking, in_threads
 from weft.calls.workers import Job, Workers
 from weft.contracts.description import Mismatch
+from weft.contracts.implementation import Implementation, Implemented
 from weft.errors import WrongArgument, WrongResult
 from weft.wire.frames import FrameError
 
@@ -36,12 +37,12 @@ class Dispatcher:
         await self.workers.close()
         self.threads.close()
 
-    def methods(self, implementation: Any) -> Methods:
+    def methods(self, implementation: Implementation) -> Methods:
         """What a channel serves for one implemented contract: by ``contract.method``."""
         name = implementation.contract.name
         return {f"{name}.{each}": self._serve(name, how) for each, how in implementation.methods.items()}
 
-    def _serve(self, contract: str, implemented: Any) -> Serve:
+    def _serve(self, contract: str, implemented: Implemented) -> Serve:
         method = implemented.method
         entire = _Entire(self, contract, implemented)
         if method.streams or method.stream_in is not None or method.callbacks:
@@ -75,9 +76,9 @@ class _Plain(Job):
         self.cancel()
 
 
-def caller_of(implemented: Any) -> Callable[..., Any]:
+def caller_of(implemented: Implemented) -> Callable[..., Any]:
     """The provider's method, to be called with every argument in its place, even those that go by name."""
-    call: Callable[..., Any] = implemented.call
+    call = implemented.call
     named = [each.name for each in implemented.method.parameters if each.keyword_only]
     if not named:
         return call
@@ -87,7 +88,7 @@ def caller_of(implemented: Any) -> Callable[..., Any]:
 class _Entire:
     """One method of a provider: how its plain calls are answered, and what its errors say."""
 
-    def __init__(self, dispatcher: Dispatcher, contract: str, implemented: Any) -> None:
+    def __init__(self, dispatcher: Dispatcher, contract: str, implemented: Implemented) -> None:
         self.dispatcher = dispatcher
         self.asynchronous = implemented.asynchronous
         self.call = caller_of(implemented)
@@ -121,10 +122,9 @@ class _Entire:
     def arguments(self, plain: Any) -> Sequence[Any]:
         """Typed arguments. Raises WrongArgument."""
         try:
-            typed: Sequence[Any] = self.method.unpack_arguments(plain)
+            return self.method.unpack_arguments(plain)
         except Mismatch as mismatch:
             raise WrongArgument(f"{self.name}: {mismatch}") from None
-        return typed
 
     def plain(self, result: Any) -> Any:
         """A result, or an item of the result, as it crosses. Raises WrongResult."""
@@ -196,8 +196,8 @@ class _Exchange:
 
     def _arguments(self, plain: Any) -> List[Any]:
         arguments = list(self._entire.arguments(plain))
-        if self._incoming is not None:
-            place = self._method.stream_in
+        place = self._method.stream_in
+        if self._incoming is not None and place is not None:
             if not self._entire.asynchronous:
                 self._blocking = blocking(self._incoming)
             arguments[place] = self._blocking or self._incoming

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 from weft.calls.callbacks import END, INVOKE, ITEM, Callbacks
 from weft.calls.channel import Call, Channel
 from weft.calls.faults import Faults
 from weft.calls.streams import Incoming, Outgoing
-from weft.contracts.mismatch import Mismatch
+from weft.contracts.description import Method, Mismatch
 from weft.errors import ProtocolError, WeftError, WrongArgument
 
 
@@ -20,7 +20,7 @@ class Exchange:
     ``answer`` is a future of its result; ``incoming`` has its items where the method gives a stream.
     """
 
-    def __init__(self, method: Any, values: Sequence[Any], faults: Faults, unpack: Callable[[Any], Any]) -> None:
+    def __init__(self, method: Method, values: Sequence[Any], faults: Faults, unpack: Callable[[Any], Any]) -> None:
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.incoming: Optional[Incoming] = None
         if method.streams:
@@ -35,7 +35,7 @@ class Exchange:
         self._call: Optional[Call] = None
         self._outgoing: Optional[Outgoing] = None
 
-    def open(self, channel: Channel, name: str, args: List[Any], timeout: Optional[float]) -> None:
+    def open(self, channel: Channel, name: str, args: Sequence[Any], timeout: Optional[float]) -> None:
         """Begin the call."""
         streaming = self._source is not None or self._tagged
         self._call = channel.open(name, args, self, streaming=streaming, timeout=timeout)

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 from weft.calls.deadline import time_left
 from weft.calls.proxy import Callee, Target, channel_targets
-from weft.contracts.description import Mismatch
+from weft.contracts.description import Contract, Mismatch
 from weft.contracts.face import Face, faces_of
 from weft.errors import WrongArgument
 
@@ -30,7 +30,7 @@ def behind(name: str, face: Face, target: Target) -> Target:
     return Target(call, target.running, lambda error: error)
 
 
-def faced_targets(contract: Any, callee: Callee) -> Dict[str, Target]:
+def faced_targets(contract: Contract, callee: Callee) -> Dict[str, Target]:
     """Targets that call through the callee's channel, for what the users of the contract see."""
     targets, faces = channel_targets(contract, callee), faces_of(contract)
     return {**targets, **{name: behind(f"{contract.name}.{name}", face, targets[name]) for name, face in faces.items()}}

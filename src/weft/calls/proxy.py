@@ -13,7 +13,8 @@ from weft.calls.channel import Channel
 from weft.calls.deadline import bounded
 from weft.calls.exchange import Exchange, Stream
 from weft.calls.faults import DeclaredError, Faults
-from weft.contracts.description import Mismatch
+from weft.contracts import description
+from weft.contracts.description import Contract, Mismatch
 from weft.errors import ContractError, WrongArgument, WrongResult
 
 
@@ -53,7 +54,7 @@ class Method:
 
     __slots__ = ("_lead_to", "call")
 
-    def __init__(self, described: Any, target: Target) -> None:
+    def __init__(self, described: description.Method, target: Target) -> None:
         space = _namespace(described)
         exec(_source(described), space)  # noqa: S102 (made of checked names alone)
         self.call, self._lead_to = space["__make"](*target)
@@ -100,7 +101,7 @@ def __make(__call, __running, __translated):
 """A stream is under way for longer than the call that makes it: it counts itself, and translates its errors."""
 
 
-def brief(described: Any, target: Target) -> Callable[..., Any]:
+def brief(described: description.Method, target: Target) -> Callable[..., Any]:
     """A plain ``def`` function that leads to one target for good, and does not count its calls.
 
     For whoever makes another when the target changes, and calls it where nothing else can happen meanwhile.
@@ -111,7 +112,7 @@ def brief(described: Any, target: Target) -> Callable[..., Any]:
     return call
 
 
-def _source(described: Any, template: str = "") -> str:
+def _source(described: description.Method, template: str = "") -> str:
     names = [each.name for each in described.parameters]
     for name in (described.name, *names):
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
@@ -125,11 +126,11 @@ def _source(described: Any, template: str = "") -> str:
     )
 
 
-def _namespace(described: Any) -> Dict[str, Any]:
+def _namespace(described: description.Method) -> Dict[str, Any]:
     return {f"__default_{each.name}": each.default for each in described.parameters if not each.required}
 
 
-def _parameters(described: Any) -> List[str]:
+def _parameters(described: description.Method) -> List[str]:
     written, keywords = [], False
     for each in described.parameters:
         if each.keyword_only and not keywords:
@@ -142,7 +143,7 @@ def _parameters(described: Any) -> List[str]:
 class Proxy:
     """The base of every proxy. Its methods and constants are attributes of the one object."""
 
-    def __init__(self, contract: Any, who: str) -> None:
+    def __init__(self, contract: Contract, who: str) -> None:
         self._described = f"<{contract.key} of {who}>"
 
     def __repr__(self) -> str:
@@ -150,7 +151,7 @@ class Proxy:
         return self._described
 
 
-def proxy(contract: Any, who: str, targets: Mapping[str, Target]) -> Tuple[Any, Dict[str, Method]]:
+def proxy(contract: Contract, who: str, targets: Mapping[str, Target]) -> Tuple[Any, Dict[str, Method]]:
     """An object with the contract's methods, and these by name, so that they can be led elsewhere."""
     made = Proxy(contract, who)
     methods = {name: Method(each, targets[name]) for name, each in contract.methods.items()}
@@ -159,13 +160,13 @@ def proxy(contract: Any, who: str, targets: Mapping[str, Target]) -> Tuple[Any, 
     return made, methods
 
 
-def channel_targets(contract: Any, callee: Callee) -> Dict[str, Target]:
+def channel_targets(contract: Contract, callee: Callee) -> Dict[str, Target]:
     """Targets that call through the callee's channel: values cross it in their plain form."""
     running: List[None] = []
     return {name: channel_target(contract, each, callee, running) for name, each in contract.methods.items()}
 
 
-def channel_target(contract: Any, described: Any, callee: Callee, running: List[None]) -> Target:
+def channel_target(contract: Contract, described: description.Method, callee: Callee, running: List[None]) -> Target:
     """A target for one method of the contract."""
     return Target(_call(contract, described, callee), running, _as_it_is)
 
@@ -174,7 +175,7 @@ def _as_it_is(error: BaseException) -> BaseException:
     return error
 
 
-def _call(contract: Any, described: Any, callee: Callee) -> Callable[..., Any]:
+def _call(contract: Contract, described: description.Method, callee: Callee) -> Callable[..., Any]:
     caller = _Caller(contract, described, callee)
     if described.streams:
         return caller.stream
@@ -186,7 +187,7 @@ def _call(contract: Any, described: Any, callee: Callee) -> Callable[..., Any]:
 class _Caller:
     """Calls one method over a channel."""
 
-    def __init__(self, contract: Any, described: Any, callee: Callee) -> None:
+    def __init__(self, contract: Contract, described: description.Method, callee: Callee) -> None:
         self.name = f"{contract.name}.{described.name}"
         self._described = described
         self._callee = callee
