@@ -342,3 +342,18 @@ def test_a_description_without_end_is_refused():
         Contract.parse(changed(*SWAP, "result", to=schema))
     while schema:  # a hundred thousand dicts are not to be freed by recursion
         schema = schema.pop("items", None)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        [{"name": "ª", "schema": {}}, {"name": "a", "schema": {}}],
+        [{"name": "_\uff3fcall", "schema": {}}],
+        [{"name": "ﬁle", "schema": {}, "default": 1}],
+        [{"name": "a", "schema": {}, "default": 1}, {"name": "b", "schema": {}}],
+    ],
+)
+def test_parameters_that_no_function_can_have_are_no_description(parameters):
+    described = {"contract": "x", "version": 1, "methods": {"m": {"parameters": parameters, "result": {}}}}
+    with pytest.raises(ContractError, match="no description of a contract"):
+        Contract.parse(described)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keyword import iskeyword
 from typing import Any, Callable, Dict, Optional, Tuple
+from unicodedata import normalize
 
 from weft.contracts.arguments import CallbackShape
 from weft.contracts.choices import Choice, Flags, Union
@@ -49,7 +50,8 @@ def _typed(value: Any, cls: Any) -> Any:
 def _word(value: Any) -> str:
     """A name that may stand in a program: proxies are generated from it."""
     word: str = _typed(value, str)
-    if not word.isidentifier() or iskeyword(word) or word.startswith("__"):
+    told_apart = word.isascii() or normalize("NFKC", word) == word  # Python reads two spellings as one name
+    if not word.isidentifier() or iskeyword(word) or word.startswith("__") or not told_apart:
         raise ValueError(f"{word[:50]!r} is no name")
     return word
 
@@ -73,6 +75,9 @@ class _Parser:
         parameters = tuple(map(self.parameter, form["parameters"]))
         if len({parameter.name for parameter in parameters}) < len(parameters):
             raise ValueError(f"method {name} has two parameters of one name")
+        placed = [each.required for each in parameters if not each.keyword_only]
+        if placed != sorted(placed, reverse=True):
+            raise ValueError(f"method {name} has a parameter without a default after one with one")
         streams_in = [index for index, parameter in enumerate(form["parameters"]) if "stream" in parameter]
         if len(streams_in) > 1:
             raise ValueError(f"method {name} has {len(streams_in)} streams that go in")
