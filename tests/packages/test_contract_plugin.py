@@ -143,6 +143,31 @@ class Shelf(Protocol):
     def each(self, books: Iterator[str]) -> Iterator[str]: ...
 """
 
+NESTED = """
+import enum
+from dataclasses import dataclass, field
+from typing import Optional, Protocol
+import weft
+
+@dataclass
+class Album:
+    cover: "Picture" = field(default_factory=lambda: Picture())
+    within: Optional["Album"] = None
+
+class Format(enum.Enum):
+    PNG = "png"
+
+@dataclass(frozen=True)
+class Picture:
+    format: Format = Format.PNG
+    others: list[Format] = field(default_factory=list)
+
+@weft.contract
+class Albums(Protocol):
+    async def find(self, title: str) -> Album: ...
+    async def show(self, format: Format) -> None: ...
+"""
+
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
@@ -183,6 +208,13 @@ def test_a_contract_without_async(host, tmp_path):
     text = (tmp_path / "shelf" / "shelf.py").read_text()
     assert "class ShelfPlugin:" in text  # Shelf is the contract's
     assert "    def put(self, book: str) -> int:\n" in text
+
+
+def test_classes_come_after_those_of_their_defaults(host, tmp_path):
+    scaffold("mine", host(NESTED, "Albums"), tmp_path)
+    assert "Ran 2 tests" in outcome(tmp_path / "mine")
+    text = (tmp_path / "mine" / "mine.py").read_text()
+    assert text.index("class Format(") < text.index("class Picture:") < text.index("class Album:")
 
 
 def test_what_is_shown_declares_the_same_contract(host, tmp_path):

@@ -131,7 +131,7 @@ def test_failures_and_deadlines_are_named(run, shelf):
         ("shelf.told", {"word": "a", "progress": 1}, WrongArgument, "progress"),
         ("shelf.asks", [], UsageError, r"calls back \(progress: Callable"),
         ("shelf.gone", [], UsageError, "no such method .*put"),
-        ("store.put", [], UsageError, r"has 0 such contracts .*shelf@1"),
+        ("store.put", [], UsageError, r"has no such contract that can be called .*shelf@1"),
         ("shelf@2.put", [], UsageError, r"shelf@1"),
         ("put", [], UsageError, r"shelf@1"),
     ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from weft.packages.typed_source import Schema, TypedSource, class_name, is_name, quoted
@@ -20,8 +21,13 @@ class TypedClasses:
         self._values = TypedValues(source)
 
     def written(self) -> list[str]:
-        """Each class, in the order of the description."""
-        return [self._class(class_name(key), each) for key, each in self._source.definitions.items()]
+        """Each class, in the order of the description, but after those that its defaults construct."""
+        named = {class_name(key): each for key, each in self._source.definitions.items()}
+        classes = {name: self._class(name, each) for name, each in named.items()}
+        placed: dict[str, str] = {}
+        for name in classes:
+            _place(name, classes, placed, set())
+        return list(placed.values())
 
     def _class(self, name: str, definition: Schema) -> str:
         if "enum" in definition:
@@ -60,6 +66,16 @@ class TypedClasses:
                 annotation = f"{self._source.name('NotRequired')}[{annotation}]"
             entries.append(f"{INDENT}{quoted(key)}: {quoted(annotation)},")
         return "\n".join([f'{name} = {self._source.name("TypedDict")}("{name}", {{', *entries, "})"])
+
+
+def _place(name: str, classes: Mapping[str, str], placed: dict[str, str], above: set[str]) -> None:
+    """Add a class to the ``placed``, those that it constructs first; ``above`` are the ones that wait for it."""
+    if name in placed or name in above:
+        return
+    for each in ast.walk(ast.parse(classes[name])):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id in classes:
+            _place(each.func.id, classes, placed, {*above, name})
+    placed[name] = classes[name]
 
 
 def _member_names(values: list[Any]) -> Iterator[tuple[str, Any]]:

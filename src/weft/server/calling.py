@@ -51,10 +51,9 @@ def _find(plugin: Plugin, target: str) -> tuple[str, str]:
     described = described_of(plugin)
     keys = [key for key in described if wanted in (key, key.partition("@")[0])]
     if len(keys) != 1:
-        there = ", ".join(described) or "none"
-        raise UsageError(
-            f"{target}: plugin {plugin.name} has {len(keys)} such contracts that can be called (of {there})"
-        )
+        there = f"no such contract that can be called (it has {', '.join(described) or 'none'})"
+        found = f"{' and '.join(keys)}: say which" if keys else there
+        raise UsageError(f"{target}: plugin {plugin.name} has {found}")
     missing = plugin.facts.missing.get(keys[0], ()) if plugin.facts else ()
     methods = [each for each in described[keys[0]]["methods"] if each not in missing]
     if name not in methods:
