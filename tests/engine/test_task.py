@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 import weft
 import weft.sync
+from weft.contracts.declare import contract_of, declared
 from weft.contracts.task_context import MOST_VALUES
 from weft.errors import (
     ContractMismatch,
@@ -554,6 +556,15 @@ def test_a_task_runs_on_other_pythons(plugin, using, runtime, how, version):
         pytest.skip(f"no Python {version} here: {error}")
 
 
+@pytest.fixture
+def _forgotten():
+    """A contract is declared for as long as its class is there, and a class is there until it is collected."""
+    yield
+    gc.collect()
+    assert [each.describe() for each in declared("task")] == [contract_of(weft.Task).describe()]
+
+
+@pytest.mark.usefixtures("_forgotten")
 def test_a_host_may_have_a_contract_of_its_own_of_that_name(plugin, tmp_path, run):
     @weft.contract(name="task")
     class Own(Protocol):
