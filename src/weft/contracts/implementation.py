@@ -18,7 +18,7 @@ from weft.contracts.shape import UNSAID
 from weft.contracts.signatures import Reader
 from weft.errors import ContractMismatch
 
-__all__ = ["Implementation", "Implemented", "compare", "describe_provider", "implement"]
+__all__ = ["Implementation", "Implemented", "compare", "describe_provider", "implement", "kind_of"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class _Taking:
         if not problems and described is not None and not wrapper:
             method, problems = adopt_method(method, _with_stars(call, described, method))
         self.problems += problems
-        return [Implemented(method, call, *_kind(call), wrapper)]
+        return [Implemented(method, call, *kind_of(call), wrapper)]
 
     def constant(self, constant: Constant) -> List[Any]:
         """Its plain value, alone; nothing where it is wrong, or need not be there."""
@@ -140,7 +140,7 @@ def describe_provider(name: str, major: int, provider: Any) -> Contract:
     return Contract(name, major, inspect.getdoc(provider) or "", methods)
 
 
-def _kind(call: Any) -> Tuple[bool, bool]:
+def kind_of(call: Any) -> Tuple[bool, bool]:
     """Whether it is asynchronous, and whether it is a generator."""
     function = inspect.unwrap(call)
     while hasattr(function, "func"):

@@ -105,7 +105,7 @@ class HostedPlugin:
 
     def missing(self) -> Dict[str, Any]:
         """By contract, the methods that the plugin lacks, and may."""
-        missing: Dict[str, Any] = self._provider.facts()["missing"]
+        missing: Dict[str, Any] = self._provider.missing()
         return missing
 
     @property

@@ -108,8 +108,12 @@ class ContractProvider:
             "provides": list(self.implementations),
             "described": {key: self._own(key).describe() for key in self.implementations},
             "constants": {key: each.constants() for key, each in self.implementations.items()},
-            "missing": {key: list(each.missing) for key, each in self.implementations.items()},
+            "missing": self.missing(),
         }
+
+    def missing(self) -> Dict[str, List[str]]:
+        """By contract, the methods that the plugin lacks, and may."""
+        return {key: list(each.missing) for key, each in self.implementations.items()}
 
     async def stop(self) -> None:
         """Let the plugin's object stop, then end what still runs."""

@@ -12,7 +12,7 @@ from weft.calls.deadline import time_left
 from weft.calls.threads import Threads
 from weft.contracts import dynamic
 from weft.contracts.description import Contract
-from weft.contracts.implementation import Implementation, Implemented
+from weft.contracts.implementation import Implementation, Implemented, kind_of
 from weft.contracts.mismatch import Mismatch
 from weft.contracts.sealed import Sealed
 from weft.contracts.supervision import supervised
@@ -63,7 +63,7 @@ class _Tasks:
     def __init__(self, execute: Execute, threads: Threads) -> None:
         self._function = execute
         self._threads = threads
-        self._awaited = _is_awaited(execute)
+        self._awaited, _ = kind_of(execute)
 
     async def execute(self, values: Any, changed: Callable[[Any], Awaitable[None]]) -> Any:
         """Run it on a context of the caller's, or on the values of one that came from afar."""
@@ -86,15 +86,6 @@ class _Tasks:
     async def _run(self, context: TaskContext) -> Any:
         result = self._function(context) if self._awaited else await self._threads.run(self._function, context)
         return await result if inspect.isawaitable(result) else result
-
-
-def _is_awaited(execute: Any) -> bool:
-    function = inspect.unwrap(execute)
-    while hasattr(function, "func"):
-        function = function.func
-    if not inspect.isroutine(function):
-        function = type(function).__call__
-    return inspect.iscoroutinefunction(function)
 
 
 def _sealed(result: Any) -> Sealed:
