@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import pytest
@@ -14,6 +15,7 @@ from weft.errors import (
     PluginError,
     Unavailable,
     UsageError,
+    WrongArgument,
 )
 
 RUNTIMES = ("inline", "process")
@@ -116,7 +118,7 @@ def test_methods_constants_and_default_bodies(run, engine, plugin, runtime):
             assert used.paper == "news"
             assert await used.loudly("p") == "NEWS P X1"
             assert repr(used) == "<press@1 of plugin gazette>"
-            with pytest.raises(TypeError, match="missing 1 required positional argument: 'page'"):
+            with pytest.raises(TypeError, match=r"^press\.printed\(\) missing 1 required positional argument: 'page'"):
                 await used.printed()
             with pytest.raises(Closed) as caught:
                 await used.closing(7)
@@ -464,5 +466,79 @@ class Plugin:
             assert "s3cret" not in str(caught.value)
             await its.load(folder, config={"depth": 3})
             assert its.use(Press).paper == "3"
+
+    run(main())
+
+
+@weft.contract(name="stall")
+class Stall(Protocol):
+    async def sold(self, prices: AsyncIterator[int], agreed: Callable[[int], bool]) -> int: ...
+
+
+STALL = """
+class Plugin:
+    def sold(self, prices, agreed):
+        return sum(price for price in prices if agreed(price))
+"""
+
+
+async def _prices(*prices):
+    for each in prices:
+        yield each
+
+
+@pytest.mark.parametrize(
+    ("prices", "agreed", "says"),
+    [
+        ([1, "2"], lambda _: True, r"^stall\.sold: prices: expected int, found str$"),
+        ([1, 2], lambda _: "yes", r"sold: callback agreed: its result: expected bool, found str$"),
+    ],
+)
+def test_a_wrong_item_or_result_of_a_callback_is_told_by_its_name(run, engine, tmp_path, prices, agreed, says):
+    (tmp_path / "stall.py").write_text(STALL)
+
+    async def main():
+        async with engine() as its:
+            await its.load(tmp_path / "stall.py")
+            with pytest.raises(WrongArgument, match=says):
+                await its.use(Stall).sold(_prices(*prices), agreed)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        "{}",
+        "{'provides': ['press@1']}",
+        "{**honest, 'described': {}}",
+        "{**honest, 'described': {'press@1': {'contract': 'press'}}}",
+        "{**honest, 'described': {'press@1': 7}}",
+        "{**honest, 'constants': {'press@1': 7}}",
+        "{**honest, 'constants': {'press@1': {1: 2}}}",
+        "{**honest, 'missing': {'press@1': ['printed']}}",
+        "{**honest, 'missing': 7}",
+        "{**honest, 'provides': 7}",
+    ],
+)
+def test_a_plugin_that_lies_of_itself_is_refused_at_its_start(run, engine, plugin, facts):
+    lies = f"""
+from weft.sdk import provider
+
+truth = provider.ContractProvider.facts
+
+def facts(self):
+    honest = truth(self)
+    return {facts}
+
+provider.ContractProvider.facts = facts
+"""
+
+    async def main():
+        async with engine() as its:
+            with pytest.raises(weft.PluginError, match="answered the start with|says that it lacks") as caught:
+                await its.load(plugin("gazette", lies + press("news")))
+            assert caught.value.plugin == "gazette"
+            assert its.plugins == {}
 
     run(main())

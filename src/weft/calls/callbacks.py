@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, Callable, Coroutine, Dict, List, Sequence
+from typing import Any, Callable, Coroutine, Dict, List, Sequence, Set
 
 from weft.calls.channel import Call, Reply
 from weft.calls.faults import Faults
@@ -64,7 +64,11 @@ class Invocations:
                 asyncio.run_coroutine_threadsafe(self._deliver(index, shape.pack_arguments(args)), self._loop).result()
 
         async def awaited(*args: Any) -> Any:
-            return shape.unpack_result(await self._ask(index, shape.pack_arguments(args)))
+            result = await self._ask(index, shape.pack_arguments(args))
+            try:
+                return shape.unpack_result(result)
+            except Mismatch as found:
+                raise WrongArgument(f"{self._where(index)}: its result: {found}") from None
 
         def asked(*args: Any) -> Any:
             if threading.get_ident() == self._thread:
@@ -146,7 +150,8 @@ class Callbacks:
         self._values = values
         self._faults = faults
         self._broken = broken
-        self._tasks: Dict[int, asyncio.Task[None]] = {}
+        self._tasks: Set[asyncio.Task[None]] = set()
+        self._owed = 0
 
     def invoke(self, item: List[Any], call: Call, size: int) -> None:
         """Serve one INVOKE; its ``size`` is granted when that is done."""
@@ -157,12 +162,25 @@ class Callbacks:
         try:
             result = self._values[index](*self._arguments(shape, index, args))
             if hasattr(result, "__await__"):
-                self._spawn(number, self._later(result, shape, number, call, size))
+                self._spawn(self._later(result, shape, number, call, size))
                 return
-            call.send([RETURN, number, shape.pack_result(result)])
+            taken = call.send([RETURN, number, shape.pack_result(result)])
         except Exception as error:
-            self._failed(error, shape, number, call)
-        call.grant(size)
+            taken = self._failed(error, shape, number, call)
+        self._grant(size, call, taken=taken)
+
+    def _grant(self, size: int, call: Call, *, taken: bool) -> None:
+        """Whoever asks without taking the answers is not to ask more."""
+        if taken:
+            call.grant(size)
+        else:
+            self._owed += size
+
+    def on_credit(self, call: Call) -> None:
+        """The callee has taken something."""
+        owed, self._owed = self._owed, 0
+        if owed:
+            call.grant(owed)
 
     def _arguments(self, shape: CallbackShape, index: int, args: Sequence[Any]) -> Sequence[Any]:
         try:
@@ -171,26 +189,27 @@ class Callbacks:
             name = self._method.parameters[index].name
             raise WrongArgument(f"{self._method.name}: callback {name}: {found}") from None
 
-    def _spawn(self, number: int, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._tasks[number] = asyncio.get_running_loop().create_task(coroutine)
-        task.add_done_callback(lambda _: self._tasks.pop(number, None))
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _later(self, result: Any, shape: CallbackShape, number: int, call: Call, size: int) -> None:
         try:
-            call.send([RETURN, number, shape.pack_result(await result)])
+            taken = call.send([RETURN, number, shape.pack_result(await result)])
         except Exception as error:
-            self._failed(error, shape, number, call)
-        call.grant(size)
+            taken = self._failed(error, shape, number, call)
+        self._grant(size, call, taken=taken)
 
-    def _failed(self, error: Exception, shape: CallbackShape, number: int, call: Call) -> None:
+    def _failed(self, error: Exception, shape: CallbackShape, number: int, call: Call) -> bool:
         if _silent(shape):
             self._broken(error)
-        else:
-            call.send([RAISE, number, Faults.describe(error)])
+            return True
+        return call.send([RAISE, number, Faults.describe(error)])
 
     def end(self) -> None:
         """The call is over: callbacks under way are cancelled."""
-        for task in self._tasks.values():
+        for task in self._tasks:
             task.cancel()
 
 

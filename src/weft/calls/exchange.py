@@ -41,17 +41,19 @@ class Exchange:
         self._call = channel.open(name, args, self, streaming=streaming, timeout=timeout)
         self._outgoing = Outgoing(self._call)
         if self._source is not None:
-            self._pump = asyncio.get_running_loop().create_task(self._send(self._source))
+            self._pump = asyncio.get_running_loop().create_task(self._send(name, self._source))
 
-    async def _send(self, source: Any) -> None:
+    async def _send(self, name: str, source: Any) -> None:
         """Send the caller's own stream; what it raises is the call's error."""
         assert self._outgoing is not None
+        assert self._method.stream_in is not None
         try:
             async for item in _each(source, self._method.name):
                 plain = self._method.pack_item(item)
                 await self._outgoing.send([ITEM, plain] if self._tagged else plain)
         except Mismatch as mismatch:
-            self.broken(WrongArgument(f"{self._method.name}: {mismatch}"))
+            parameter = self._method.parameters[self._method.stream_in].name
+            self.broken(WrongArgument(f"{name}: {parameter}: {mismatch}"))
         except Exception as error:
             self.broken(error)
         else:
@@ -131,6 +133,8 @@ class Exchange:
         """See channel.Receiver."""
         if self._outgoing is not None:
             self._outgoing.on_credit()
+        if self._callbacks is not None and self._call is not None:
+            self._callbacks.on_credit(self._call)
 
 
 class Stream:

@@ -156,6 +156,7 @@ def proxy(contract: Contract, who: str, targets: Mapping[str, Target]) -> Tuple[
     made = Proxy(contract, who)
     methods = {name: Method(each, targets[name]) for name, each in contract.methods.items()}
     for name, each in methods.items():
+        each.call.__qualname__ = f"{contract.name}.{name}"
         setattr(made, name, each.call)
     return made, methods
 

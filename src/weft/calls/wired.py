@@ -26,9 +26,13 @@ from weft.errors import (
 from weft.wire import frames
 from weft.wire.codec import decode, decode_call
 from weft.wire.connection import Connection
+from weft.wire.pieces import MAX_VALUE
 
 MOST_WAITING = 32 * 1024 * 1024
 """Bytes that the other side has not taken, past which no call is begun: callers that leave take none of them along."""
+
+MOST_CUT = 4 * MAX_VALUE
+"""The same, of large values in pieces."""
 
 OnFault = Callable[[BaseException], None]
 """Told of an exception in a callback: it ends that callback's call and nothing else."""
@@ -109,7 +113,7 @@ class WiredChannel:
         """See channel.Channel. ``timeout`` and ``trace`` travel to the other side."""
         if self.closed:
             raise Unavailable(f"{self._faults.who} is not running")
-        if self.connection.congested and self.connection.waiting > MOST_WAITING:
+        if self.connection.congested and (self.connection.waiting > MOST_WAITING or self.connection.cut > MOST_CUT):
             raise Overloaded(f"{self._faults.who} does not take the calls that wait for it")
         call_id = self._next_id
         while call_id in self._calls:  # open since before the ids began anew
@@ -259,6 +263,8 @@ class WiredChannel:
     def _take_call(self, call_id: int, value: Any, _size: int) -> None:
         if call_id % 2 == self._odd or call_id in self._serving:
             raise frames.FrameError(f"call id {call_id} is not the other side's to use now")
+        if self._odd and self.connection.congested and self.connection.waiting > MOST_WAITING:
+            raise frames.FrameError("calls, and does not read the answers")  # a host grows for no plugin
         self._serving[call_id] = reply = WiredReply(self, call_id, None)
         serve = self._methods.get(value[0])
         if serve is None:

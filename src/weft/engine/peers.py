@@ -15,12 +15,14 @@ from weft.contracts.description import Contract
 from weft.contracts.mismatch import show
 from weft.engine.plugin import Plugin
 from weft.engine.using import Using
-from weft.errors import Refused, UsageError, WeftError
+from weft.errors import Overloaded, Refused, UsageError, WeftError
 from weft.manifest import Manifest
 from weft.sdk.peers import PEER, USE
 
 MOST_PEERS = 1000
 """Peers that one plugin may ask for."""
+MOST_UNDER_WAY = 1000
+"""Calls of peers that one instance may have under way."""
 
 
 class Peers:
@@ -31,6 +33,7 @@ class Peers:
         self._plugins = plugins
         self._using = using
         self._asked: dict[int, tuple[Contract, Plugin] | WeftError] = {}
+        self._under_way = 0
         self.methods: Methods = {USE: self._on_use, PEER: self._on_peer}
 
     def use(self, contract: Callable[..., Any], name: str | None) -> Any:
@@ -87,11 +90,17 @@ class Peers:
             raise Refused(
                 f"plugin {self._manifest.name} asked {peer.name} for {contract.key}, which has no {show(method)}"
             )
+        if self._under_way >= MOST_UNDER_WAY:
+            raise Overloaded(f"plugin {self._manifest.name} has {MOST_UNDER_WAY} calls of other plugins under way")
         limit = peer.call_timeout if request.timeout is None else min(peer.call_timeout, request.timeout)
-        passing = _Passing(reply, streaming=request.streaming)
+        passing = _Passing(reply, self._ended, streaming=request.streaming)
         onwards = _Onwards(passing, reply)
         passing.call = peer.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
+        self._under_way += 1
         return onwards
+
+    def _ended(self) -> None:
+        self._under_way -= 1
 
 
 class _Waiting:
@@ -120,8 +129,9 @@ class _Passing:
     call: Call
     onwards: _Onwards
 
-    def __init__(self, reply: Reply, *, streaming: bool) -> None:
+    def __init__(self, reply: Reply, ended: Callable[[], None], *, streaming: bool) -> None:
         self._reply = reply
+        self.ended = ended
         self._streaming = streaming
         self.waiting = _Waiting()
 
@@ -133,10 +143,15 @@ class _Passing:
 
     def on_result(self, value: Any) -> None:
         """See channel.Receiver."""
-        self._reply.result(value)
+        self.ended()
+        try:
+            self._reply.result(value)
+        except Exception as error:  # noqa: BLE001 (whoever asked is told)
+            self._reply.error(error)
 
     def on_error(self, error: WeftError) -> None:
         """See channel.Receiver."""
+        self.ended()
         self._reply.error(error)
 
     def on_credit(self) -> None:
@@ -150,6 +165,7 @@ class _Onwards:
     def __init__(self, passing: _Passing, reply: Reply) -> None:
         self._passing = passing
         self._reply = reply
+        self._over = False
         self.waiting = _Waiting()
         passing.onwards = self
 
@@ -159,7 +175,9 @@ class _Onwards:
 
     def on_end(self) -> None:
         """See channel.Consumer."""
-        self._passing.call.end()
+        if not self._over:  # it costs no credit
+            self._over = True
+            self._passing.call.end()
 
     def on_credit(self) -> None:
         """See channel.Consumer."""
@@ -167,4 +185,5 @@ class _Onwards:
 
     def on_cancel(self) -> None:
         """See channel.Consumer."""
+        self._passing.ended()
         self._passing.call.cancel()

@@ -51,6 +51,11 @@ class Connection(asyncio.BufferedProtocol):
         """Bytes that are handed over for writing and not yet taken by the other side."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    @property
+    def cut(self) -> int:
+        """Bytes of values in pieces that wait for the other side to read."""
+        return self._cutting.size
+
     def send(self, kind: int, call_id: int, value: Any) -> int:
         """Queue one frame; returns the size of its payload in bytes. Raises FrameError when that is too large."""
         payload, apart = encode_apart(value)

@@ -30,7 +30,7 @@ PART frames before the frame of its own, which has its end: see ``wire.pieces``.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Callable, Dict, List, Protocol, Union
+from typing import Callable, Dict, Protocol, Union
 
 VERSION = 1
 
@@ -56,7 +56,7 @@ Deliver = Callable[[int, int, Payload], None]
 class Joins(Protocol):
     """Puts payloads that come in pieces together: see ``pieces.Joining``. ``calls`` is empty while there are none."""
 
-    calls: Dict[int, List[bytes]]
+    calls: Dict[int, bytearray]
 
     def add(self, call_id: int, piece: Payload) -> None:
         """A PART came."""

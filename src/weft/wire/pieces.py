@@ -28,6 +28,8 @@ class Cutting:
         self.calls: Dict[int, Deque[Tuple[int, Deque[memoryview]]]] = {}
         """What waits, by call: whatever is new of one of these has to wait behind it."""
         self._begun: List[int] = []
+        self.size = 0
+        """Bytes that wait."""
 
     def add(self, kind: int, call_id: int, *parts: bytes) -> None:
         """Queue one payload, given in parts. Raises FrameError when it is too large however it is sent."""
@@ -36,6 +38,7 @@ class Cutting:
             raise FrameError(f"a value of {size} bytes is over the limit of {MAX_VALUE}: stream it")
         views = [memoryview(part) for part in parts]
         pieces = deque(view[at : at + PIECE] for view in views for at in range(0, len(view), PIECE))
+        self.size += size
         self.calls.setdefault(call_id, deque()).append((kind, pieces or deque([memoryview(b"")])))
 
     def next(self) -> Piece:
@@ -44,6 +47,7 @@ class Cutting:
         messages = self.calls[call_id]
         kind, pieces = messages[0]
         piece = pieces.popleft()
+        self.size -= len(piece)
         if pieces:
             return None, call_id, piece
         messages.popleft()
@@ -64,7 +68,8 @@ class Cutting:
 
     def drop(self, call_id: int) -> bool:
         """Give up all that waits of a call. True: part of it has been sent, and an empty PART must follow."""
-        self.calls.pop(call_id, None)
+        for _, pieces in self.calls.pop(call_id, ()):
+            self.size -= sum(map(len, pieces))
         begun = call_id in self._begun
         if begun:
             self._begun.remove(call_id)
@@ -75,32 +80,27 @@ class Joining:
     """Pieces that came and wait for the rest of their payload."""
 
     def __init__(self) -> None:
-        self.calls: Dict[int, List[bytes]] = {}
+        self.calls: Dict[int, bytearray] = {}
         """What came, by call."""
-        self._sizes: Dict[int, int] = {}
 
     def add(self, call_id: int, piece: Payload) -> None:
         """A PART came. Raises FrameError when there is too much of it."""
         if not piece:
-            self._forget(call_id)
+            self.calls.pop(call_id, None)
             return
-        size = self._sizes.get(call_id, 0) + len(piece)
-        if size > MAX_VALUE or (call_id not in self.calls and len(self.calls) >= AT_ONCE):
-            raise FrameError(f"{size} bytes in pieces, with {len(self.calls)} others under way")
-        self.calls.setdefault(call_id, []).append(bytes(piece))
-        self._sizes[call_id] = size
+        if call_id not in self.calls and len(self.calls) >= AT_ONCE:
+            raise FrameError(f"a value in pieces, with {len(self.calls)} others under way")
+        came = self.calls.setdefault(call_id, bytearray())
+        came += piece
+        if len(came) > MAX_VALUE:
+            raise FrameError(f"{len(came)} bytes in pieces: the limit is {MAX_VALUE}")
 
     def whole(self, call_id: int, last: Payload) -> Payload:
         """The payload whose own frame came, with ``last`` as its end."""
-        pieces = self.calls.get(call_id)
-        if pieces is None:
+        came = self.calls.pop(call_id, None)
+        if came is None:
             return last
-        size = self._sizes[call_id] + len(last)
-        self._forget(call_id)
-        if size > MAX_VALUE:
-            raise FrameError(f"a value of {size} bytes is over the limit of {MAX_VALUE}")
-        return b"".join((*pieces, last))
-
-    def _forget(self, call_id: int) -> None:
-        self.calls.pop(call_id, None)
-        self._sizes.pop(call_id, None)
+        came += last
+        if len(came) > MAX_VALUE:
+            raise FrameError(f"a value of {len(came)} bytes is over the limit of {MAX_VALUE}")
+        return came

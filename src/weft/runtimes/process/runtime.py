@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from weft.calls.once import Once, Unattended
 from weft.calls.wired import WiredChannel
 from weft.contracts.description import Contract
 from weft.contracts.implementation import compare
+from weft.contracts.mismatch import show
 from weft.errors import (
+    ContractError,
     ContractMismatch,
     DeadlineExceeded,
     InstanceLost,
@@ -38,6 +40,8 @@ _WEFT = Path(__file__).resolve().parents[2]
 _BOOTSTRAP = _WEFT / "sdk" / "bootstrap.py"
 _LAST_WORDS = 0.05
 """Seconds in which what an ended process wrote is still read."""
+_WEB = "web@1"
+"""The contract that is described nowhere but in its own module."""
 _REMEDIES = {"ModuleNotFoundError": " (name the package that has it among the plugin's dependencies)"}
 """What to do about an exception that a start was refused with, by its type."""
 _EXIT_GRACE = 2.0
@@ -98,7 +102,7 @@ class ProcessInstance:
         try:
             await self.channel.greet(self._launch.limits.startup)
             answer = await self.channel.call("weft.start", [self._settings()])
-            self.facts = _facts(answer)
+            self.facts = _facts(answer, self._launch.contracts)
         except (InstanceLost, DeadlineExceeded) as error:
             raise await self._lost_at_start(error) from error
         except ContractMismatch:
@@ -245,12 +249,30 @@ class ProcessInstance:
         return {} if self._child.exited.done() else process_usage(self.pid)
 
 
-def _facts(answer: Any) -> Facts:
+def _facts(answer: Any, known: Iterable[Contract]) -> Facts:
+    """What a plugin answered to its start, looked at before anything relies on it. Raises ProtocolError."""
     try:
         provides = tuple(str(each) for each in answer["provides"])
-        described, constants = dict(answer["described"]), dict(answer["constants"])
-        missing = {key: tuple(names) for key, names in answer["missing"].items()}
+        described = {key: answer["described"][key] for key in provides if key != _WEB}
+        constants = {key: _named(answer["constants"][key]) for key in described}
+        missing = {key: tuple(map(str, answer["missing"][key])) for key in described}
+        for each in described.values():
+            Contract.parse(each)
         entry, kind, name = str(answer["entry"]), str(answer["kind"]), str(answer["name"])
-        return Facts(entry, provides, kind, name, described, constants, missing)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise ProtocolError(f"answered the start with {answer!r:.200}") from error
+    except (TypeError, KeyError, AttributeError, ValueError, ContractError) as error:
+        raise ProtocolError(f"answered the start with {show(answer)}") from error
+    for contract in known:
+        wrong = [each for each in missing.get(contract.key, ()) if not _may_lack(contract, each)]
+        if wrong:
+            raise ProtocolError(f"says that it lacks {', '.join(wrong)} of {contract.key}, which it may not")
+    return Facts(entry, provides, kind, name, described, constants, missing)
+
+
+def _named(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise TypeError
+    return values
+
+
+def _may_lack(contract: Contract, name: str) -> bool:
+    return name in contract.methods and contract.methods[name].optional
