@@ -40,6 +40,23 @@ def test_waits_are_bounded_and_giving_up_takes_a_row_of_losses(lives):
         assert delay is None or 0 <= delay <= MOST
 
 
+def test_a_listener_that_raises_stops_no_restart(run, engine, release, get, eventually, caplog):
+    def broken(event):
+        raise LookupError(event.kind)
+
+    async def main():
+        async with engine() as its:
+            plugin = await its.run(release("exits_in_request"))
+            first = plugin.instances[0]
+            its.listen(broken)
+            with pytest.raises(InstanceLost):
+                await get(plugin, b"/die")
+            await eventually(lambda: plugin.instances and plugin.instances[0] is not first)
+        assert "a listener raised when it was told of lost" in caplog.messages
+
+    run(main())
+
+
 def test_what_the_system_refuses_a_restart_is_told_and_it_is_tried_again(run, engine, release, get, eventually):
     async def main():
         async with engine() as its:

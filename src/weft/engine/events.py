@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
@@ -10,6 +11,8 @@ from weakref import WeakSet
 
 from weft.engine.followers import BEHIND
 from weft.types import Event
+
+logger = logging.getLogger("weft.engine")
 
 
 class Events:
@@ -27,7 +30,10 @@ class Events:
         """Tell everybody."""
         event = Event(time.time(), plugin, kind, message, data)
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # it is the host's own, and must not stop what the engine is about
+                logger.exception("a listener raised when it was told of %s", kind)
         for stream in self._streams:
             stream.put(event)
 
