@@ -173,7 +173,9 @@ class _Exchange:
         try:
             return self._method.unpack_item(plain)
         except Mismatch as mismatch:
-            raise WrongArgument(f"{self._entire.name}: {mismatch}") from None
+            assert self._method.stream_in is not None
+            parameter = self._method.parameters[self._method.stream_in].name
+            raise WrongArgument(f"{self._entire.name}: {parameter}: {mismatch}") from None
 
     async def _run(self, request: Request) -> None:
         entire = self._entire
