@@ -35,7 +35,6 @@ This module is imported inside plugins: standard library only, Python 3.9 and la
 from __future__ import annotations
 
 NAME = "web"
-MAJOR = 1
 REQUEST = "web.request"
 WEBSOCKET = "web.websocket"
 CHUNK = 64 * 1024
