@@ -67,7 +67,7 @@ def test_a_contract_is_served_and_the_way_to_call_it_told(weft, tmp_path):
         told = wait_for(dev, log, r"shelf#1 serves shelf@1\n  (weft call shelf shelf.put JSON --state \S+)   # (.*)\n")
         assert told[2] == "(book: str, copies: int = 1) -> int"
         lines = log.read_text().splitlines()
-        assert lines[:2] == ["starting a server; Ctrl-C ends it", "shelf 0.0.0 is started"]
+        assert lines[:2] == ["starting a server; Ctrl-C ends it", "starting shelf 0.0.0"]
         assert "shelf | imported" in lines
         command = told[1].replace("JSON", '["Weft"]').split()[1:]
         assert weft(*command).stdout == "1\n"

@@ -354,6 +354,8 @@ def test_who_provides_it_must_be_plain(run, engine, plugin):
             with pytest.raises(UsageError, match="there is no plugin 'c'"):
                 its.use(Press, "c")
             assert list(its.all(Press)) == ["a", "b"]
+        with pytest.raises(UsageError, match=r"\(loaded: a, which provides nothing, and is stopped; b, "):
+            its.use(Press)
 
     run(main())
 

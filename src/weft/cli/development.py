@@ -87,7 +87,7 @@ class _Development:
     async def _deploy(self) -> None:
         try:
             manifest = await asyncio.to_thread(read_manifest, self._source)
-            self._output.progress(f"{manifest.name} {manifest.version} is started")
+            self._output.progress(f"starting {manifest.name} {manifest.version}")
             deployed = await self._upload(manifest)
         except (WeftError, OSError) as error:
             if isinstance(error, PluginError) and not error.type_name:

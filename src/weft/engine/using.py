@@ -122,8 +122,7 @@ class Using:
     @staticmethod
     def _check_provides(contract: Contract, plugin: Plugin) -> None:
         if contract.key not in plugin.provides:
-            provided = ", ".join(plugin.provides) or f"nothing, and is {plugin.state}"
-            raise _mismatch(plugin, f"it does not provide {contract.key} (it provides {provided})")
+            raise _mismatch(plugin, f"it does not provide {contract.key} (it provides {_provided(plugin)})")
 
     def _one(self, contract: Contract, name: str | None) -> Plugin:
         if name is not None:
@@ -142,11 +141,15 @@ class Using:
         return self._plugins[name]
 
     def _overview(self) -> str:
-        each = (f"{name}, which provides {', '.join(p.provides) or 'nothing'}" for name, p in self._plugins.items())
+        each = (f"{name}, which provides {_provided(plugin)}" for name, plugin in self._plugins.items())
         return "; ".join(each) or "none"
 
     def _providers(self, contract: Contract) -> list[Plugin]:
         return [plugin for plugin in self._plugins.values() if contract.key in plugin.provides]
+
+
+def _provided(plugin: Plugin) -> str:
+    return ", ".join(plugin.provides) or f"nothing, and is {plugin.state}"
 
 
 def _mismatch(plugin: Plugin, message: str) -> ContractMismatch:
