@@ -83,7 +83,8 @@ class PluginFinder:
         elif name in sys.stdlib_module_names:
             yield f"module {name} is one of Python's standard library: rename the plugin's"
         elif (where := self._elsewhere(name, modules.files.folder)) is not None:
-            yield f"module {name} is one of the host's ({where}): rename the plugin's"
+            remedy = "rename the plugin's; where it is the plugin's, move it off the host's sys.path"
+            yield f"module {name} is one of the host's ({where}): {remedy}"
 
     def _elsewhere(self, name: str, folder: Path) -> str | None:
         """Where the host would import that name from; None where it would not, or from the plugin's own folder."""
