@@ -24,6 +24,8 @@ from hypothesis import settings
 T = TypeVar("T")
 settings.register_profile("weft", deadline=None)  # how long one example takes says how busy the machine is
 settings.load_profile("weft")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell, which programs inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 DEADLINE = 60.0
 """Seconds that one asynchronous test may take."""
 

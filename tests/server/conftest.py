@@ -29,7 +29,7 @@ class Host:
         self.store = Store(self.state.database)
         self.logs = Logs(self.state.logs, bytes_each=100_000)
         self.journal = Journal(self.store)
-        self.engine = Engine(state, output=self.logs.accept)
+        self.engine = Engine(state, contracts=(), output=self.logs.accept)
         self.router = Router(["localhost"])
         self.contents = ContentStore(self.state.contents)
         self.fleet = Fleet(self.engine, self.router, self.contents, Claims(["localhost"]), state / "data")

@@ -67,7 +67,7 @@ def shelf(request, tmp_path):
 
     @asynccontextmanager
     async def load():
-        async with Engine(tmp_path / "state") as engine:
+        async with Engine(tmp_path / "state", contracts=()) as engine:
             (plugin,) = await engine.load(source)
             yield plugin
 

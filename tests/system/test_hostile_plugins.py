@@ -205,13 +205,23 @@ def test_invalid_responses(run, site, target, status, body, whole):
     run(main())
 
 
-@pytest.mark.parametrize("target", ["/exit", "/die"])
-def test_one_that_exits_in_a_request_is_started_again(run, site, plugin_file, target):
+def test_one_that_calls_sys_exit_in_a_request_fails_that_request_alone(run, site, plugin_file):
     async def main():
         async with site.deployed(plugin_file("exits_in_request")) as name, site.beside_healthy():
             before = (await site.ask(name)).body
             async with site.connect(name) as kept:
-                assert (await kept.ask(target=target)).status == 502
+                assert (await kept.ask(target="/exit")).status == 500
+                assert (await kept.ask()).body == before
+
+    run(main())
+
+
+def test_one_that_exits_in_a_request_is_started_again(run, site, plugin_file):
+    async def main():
+        async with site.deployed(plugin_file("exits_in_request")) as name, site.beside_healthy():
+            before = (await site.ask(name)).body
+            async with site.connect(name) as kept:
+                assert (await kept.ask(target="/die")).status == 502
                 after = (await until_serves(site, name)).body
                 assert after != before
                 assert (await kept.ask()).body == after

@@ -175,7 +175,7 @@ class WiredChannel:
         try:
             theirs = await asyncio.wait_for(self._hello, timeout)
         except asyncio.TimeoutError:
-            raise DeadlineExceeded(f"{self._faults.who} sent no hello within {timeout:g} s") from None
+            raise DeadlineExceeded(f"{self._faults.who} sent no hello within {round(timeout, 3):g} s") from None
         if theirs.get("wire") != frames.VERSION:
             found = theirs.get("wire")
             raise ProtocolError(f"speaks wire version {found!r:.100}, expected {frames.VERSION}", **self._faults.plugin)
@@ -191,7 +191,7 @@ class WiredChannel:
         try:
             await asyncio.wait_for(pong, timeout)
         except asyncio.TimeoutError:
-            raise DeadlineExceeded(f"{self._faults.who} did not answer a ping within {timeout:g} s") from None
+            raise DeadlineExceeded(f"{self._faults.who} did not answer a ping within {round(timeout, 3):g} s") from None
         finally:
             self._pongs.pop(number, None)
 
@@ -232,9 +232,8 @@ class WiredChannel:
         method, timeout = call.limit
         party = call.party
         call.cancel()
-        self._guard(
-            party.on_error, DeadlineExceeded(f"{self._faults.who} did not answer {method} within {timeout:g} s")
-        )
+        late = f"{self._faults.who} did not answer {method} within {round(timeout, 3):g} s"
+        self._guard(party.on_error, DeadlineExceeded(late))
 
     def serves(self, call_id: int) -> bool:
         """Whether that call of the other side still wants an answer."""

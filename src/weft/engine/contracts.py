@@ -1,4 +1,4 @@
-"""The contracts that a host has: those that its engine was told of, then those that are declared in its interpreter."""
+"""The contracts that a host has: those that its engine was told of, or those that are declared in its interpreter."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ WEB = "web"
 
 
 class Contracts:
-    """What one engine negotiates with: of each name and major version one contract."""
+    """What one engine negotiates with: of each name and major version one contract.
 
-    def __init__(self, given: Iterable[Callable[..., Any]] = ()) -> None:
+    ``given``: the host's; None: those that are declared in its interpreter. Those that are used later count too.
+    """
+
+    def __init__(self, given: Iterable[Callable[..., Any]] | None = None) -> None:
         self._own: dict[str, Contract] = {}
-        for each in given:
+        self._look = given is None
+        for each in given or ():
             self.take(contract_of(each))
 
     def take(self, contract: Contract) -> None:
@@ -35,5 +39,6 @@ class Contracts:
         names = {each.name for each in manifest.provides}
         if names == {WEB}:
             return ()
-        known = {**{each.key: each for each in declared()}, **self._own}
+        found = declared() if self._look else []
+        known = {**{each.key: each for each in found}, **self._own}
         return tuple(each for each in known.values() if not names or each.name in names)

@@ -48,8 +48,8 @@ class Core:
     """Runs releases. Use it as an asynchronous context manager: leaving it drains and stops everything.
 
     ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
-    line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded, besides the declared
-    ones, over which they win. ``checked``: calls of inline plugins are checked as those of processes are.
+    line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
+    are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
     ``elsewhere``: see bound.Bound.
     """
 
@@ -57,7 +57,7 @@ class Core:
         self,
         state: Path | None = None,
         *,
-        contracts: Iterable[Callable[..., Any]] = (),
+        contracts: Iterable[Callable[..., Any]] | None = None,
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
         elsewhere: Elsewhere | None = None,

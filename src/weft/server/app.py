@@ -74,7 +74,8 @@ class Server:
         self.store = Store(self.state.database)
         self.logs = Logs(self.state.logs, bytes_each=settings.log_bytes)
         self.journal = Journal(self.store)
-        self.engine = Engine(self.state.path, output=partial(self._printed, output), checked=checked)
+        tell = partial(self._printed, output)
+        self.engine = Engine(self.state.path, contracts=(), output=tell, checked=checked)  # it has none of its own
         self.router = Router(settings.management.domains)
         contents = ContentStore(self.state.contents)
         claims = Claims(settings.management.domains)

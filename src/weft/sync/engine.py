@@ -46,7 +46,7 @@ class Engine:
         self,
         state: Path | None = None,
         *,
-        contracts: Iterable[Callable[..., Any]] = (),
+        contracts: Iterable[Callable[..., Any]] | None = None,
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
     ) -> None:

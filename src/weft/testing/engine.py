@@ -36,7 +36,7 @@ class Engine(engine.Engine):
         *,
         runtime: Where | None = None,
         single: Mapping[str, Where] | None = None,
-        contracts: Iterable[Callable[..., Any]] = (),
+        contracts: Iterable[Callable[..., Any]] | None = None,
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = True,
         elsewhere: Elsewhere | None = None,
@@ -53,7 +53,7 @@ class SyncEngine(sync.Engine):
         state: Path | None = None,
         *,
         runtime: Where | None = None,
-        contracts: Iterable[Callable[..., Any]] = (),
+        contracts: Iterable[Callable[..., Any]] | None = None,
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = True,
     ) -> None:

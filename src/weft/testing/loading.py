@@ -28,7 +28,7 @@ class Loading(Generic[C]):
         runtime: Where | None,
         given: Mapping[str, Any],
     ) -> None:
-        self._options = {"state": state, "runtime": runtime, "contracts": [contract] if contract is not None else []}
+        self._options = {"state": state, "runtime": runtime, "contracts": [contract] if contract is not None else None}
         self._source = source
         self._contract = contract
         self._given = given

@@ -89,9 +89,8 @@ class InlineChannel:
         """The call was not answered in time: the caller gets its error, and the callee is told to stop."""
         method, timeout = call.limit
         call.cancel()
-        self._guard(
-            call.receiver.on_error, DeadlineExceeded(f"{self.faults.who} did not answer {method} within {timeout:g} s")
-        )
+        late = f"{self.faults.who} did not answer {method} within {round(timeout, 3):g} s"
+        self._guard(call.receiver.on_error, DeadlineExceeded(late))
 
     def _serve(self, call: InlineCall, request: InlineRequest) -> None:
         if call not in self._calls:
