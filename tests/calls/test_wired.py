@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from weft.calls.wired import MOST_WAITING
+from weft.calls.wired import MOST_CUT, MOST_WAITING
 from weft.errors import (
     DeadlineExceeded,
     DrainEnded,
@@ -373,6 +373,33 @@ def test_calls_that_their_callers_left_do_not_pile_up_for_a_peer_that_does_not_r
                 await asyncio.sleep(0)
             with pytest.raises(Overloaded, match="shop"):
                 peer.channel.open("web.request", [], recording())
+
+    run(main())
+
+
+def test_large_arguments_do_not_pile_up_for_a_peer_that_does_not_read(run, raw_peer, recording):
+    async def main():
+        async with raw_peer() as peer:
+            large = bytes(16 * 1024 * 1024)
+            while peer.channel.connection.cut <= MOST_CUT:
+                peer.channel.open("web.request", [large], recording())
+                await asyncio.sleep(0)
+            with pytest.raises(Overloaded, match="shop"):
+                peer.channel.open("web.request", [large], recording())
+
+    run(main())
+
+
+def test_a_host_cuts_off_whoever_calls_and_does_not_read_the_answers(run, raw_peer):
+    async def main():
+        async with raw_peer() as peer:
+            peer.channel._methods = {"large": lambda _request, reply: reply.result("x" * 1_000_000)}
+            for number in range(2, 400, 2):
+                if peer.lost:
+                    break
+                await peer.say(frames.CALL, number, call(method="large"))
+                await asyncio.sleep(0)
+            assert "does not read the answers" in str(await peer.ended())
 
     run(main())
 
