@@ -51,6 +51,26 @@ def test_a_single_file_is_a_plugin_and_nothing_beside_it(run, folder, started, g
     run(main())
 
 
+class Streamed:
+    """The receiver of an answer that comes in items."""
+
+    def __init__(self):
+        self.items = []
+        self.over = asyncio.get_running_loop().create_future()
+
+    def on_item(self, item, _size):
+        self.items.append(item)
+
+    def on_result(self, _value):
+        self.over.set_result(self.items)
+
+    def on_error(self, error):
+        self.over.set_exception(error)
+
+    def on_credit(self):
+        pass
+
+
 def test_a_wsgi_application_and_glooms_shape_are_served(run, folder, started, get):
     wsgi = """
         def app(environ, start_response):
@@ -68,10 +88,12 @@ def test_a_wsgi_application_and_glooms_shape_are_served(run, folder, started, ge
         async with started(folder("g", {"shape.py": gloom}), name="g") as by_gloom:
             assert (by_gloom.facts.kind, by_gloom.facts.own_name) == ("gloom", "Own name")
             assert await get(by_gloom) == "by gloom"
-        pytest.importorskip("a2wsgi")
         async with started(folder("w", {"old.py": wsgi}), name="w") as by_wsgi:
             assert by_wsgi.facts.kind == "wsgi"
-            assert await get(by_wsgi) == "by wsgi"
+            answer = Streamed()
+            by_wsgi.channel.open("web.request", ["GET", b"/", [], "http", "1.1", None, None, b""], answer)
+            assert (await answer.over)[0][0] == 200
+            assert b"".join(answer.items[1:]) == b"by wsgi"
 
     run(main())
 
