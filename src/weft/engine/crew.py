@@ -113,6 +113,8 @@ class Crew:
             raise
         self.facts = self.live[0].instance.facts
         self._watchers = [asyncio.create_task(self._watch(member)) for member in self.live]
+        for watcher in self._watchers:
+            watcher.add_done_callback(self._watched)
 
     async def _start_one(self) -> Member:
         launch = self._equip(self.release.launch())
@@ -134,6 +136,11 @@ class Crew:
                 member.instance.bind(contract)
             self.facts = self.live[0].instance.facts if self.live else self.facts
             self._told[contract.key] = contract
+
+    def _watched(self, watcher: asyncio.Task[None]) -> None:
+        """A watcher ends when its instance is given up, or is cancelled; anything else is told."""
+        if not watcher.cancelled() and (error := watcher.exception()) is not None:
+            self._report("unwatched", f"an instance is watched no longer, restart the plugin: {error!r}")
 
     async def retire(self) -> None:
         """Let the calls in flight finish within ``limits.drain``, end what is left, and stop every instance."""
