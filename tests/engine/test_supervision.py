@@ -96,6 +96,31 @@ def test_a_lost_instance_is_started_again(run, engine, release, get, eventually)
     run(main())
 
 
+def test_the_event_of_a_loss_has_all_that_is_known_of_it(run, engine, release, get, eventually):
+    async def main():
+        async with engine() as its:
+            shop = release("crashes_at_start_later", number=7)
+            plugin = await its.run(shop)
+            told = {}
+            its.listen(lambda event: told.setdefault(event.kind, event))
+            with pytest.raises(InstanceLost):
+                await get(plugin)
+            await eventually(lambda: "start_failed" in told)
+            lost, failed = told["lost"], told["start_failed"]
+            assert lost.message == "an instance exited with code 3"
+            assert lost.data["tail"][-1] == "breaks now"
+            assert "RuntimeError: broken for good" in failed.data["tail"][-1]
+            assert (lost.data["code"], lost.data["signal"], lost.data["limit"]) == (3, None, None)
+            for event in (lost, failed):
+                known = (event.plugin, event.data["version"], event.data["release"], event.data["digest"])
+                assert known == ("shop", "1.7", 7, shop.digest)
+                assert event.data["next_try"] >= 0
+                assert event.data["restarts"] == 0
+            await its.unload("shop")
+
+    run(main())
+
+
 def test_one_of_two_lost_leaves_the_other_answering(run, engine, release, get, eventually):
     async def main():
         async with engine() as its:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 MARK = pathlib.Path(os.environ["WEFT_DATA_DIR"], "broken")
 if MARK.exists():
@@ -11,4 +12,5 @@ if MARK.exists():
 async def app(scope, receive, send):
     assert scope["type"] == "http"
     MARK.touch()
+    print("breaks now", file=sys.stderr)
     os._exit(3)

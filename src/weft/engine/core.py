@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -199,7 +200,7 @@ class Core:
             raise Unavailable(f"plugin {name} is not started: the engine is ending")
         with self._changes.exclusive(name, manifest):
             self._check_place(manifest, new=new)
-            plugin = self._plugins.get(name) or Plugin(release, self._reporter(name), self._using.follow)
+            plugin = self._plugins.get(name) or Plugin(release, self._using.follow)
             crew = self._crew(plugin, release)
             if plugin.state == "loaded":
                 plugin.enter("start")
@@ -264,8 +265,8 @@ class Core:
             await crew.stop()
             raise
 
-    def _reporter(self, name: str) -> Callable[[str, str], None]:
-        return lambda kind, message: self.emit(name, kind, message)
+    def _reporter(self, name: str) -> Callable[..., None]:
+        return partial(self.emit, name)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from weft.engine.release import Release
 from weft.errors import DeadlineExceeded, DrainEnded, WeftError
 from weft.lifecycle import INSTANCE
 from weft.lifecycle.table import Machine
-from weft.runtimes.launch import Facts, Instance, Launch, Output, Runtime
+from weft.runtimes.launch import Ending, Facts, Instance, Launch, Output, Runtime, last_lines
 
 PING_EVERY = 5.0
 """Seconds between signs of life that are asked of an instance."""
@@ -60,8 +60,8 @@ class Member:
 class Crew:
     """All instances of one release.
 
-    ``changed(crew)`` is told when ``live`` has changed, ``report(kind, message)`` of what happens. ``equip`` adds to
-    what each instance is started from.
+    ``changed(crew)`` is told when ``live`` has changed, ``report(kind, message, **data)`` of what happens. ``equip``
+    adds to what each instance is started from.
     """
 
     facts: Facts
@@ -74,7 +74,7 @@ class Crew:
         output: Output,
         *,
         changed: Callable[[Crew], None],
-        report: Callable[[str, str], None],
+        report: Callable[..., None],
         equip: Callable[[Launch], Launch] = lambda launch: launch,
     ) -> None:
         self.release = release
@@ -205,14 +205,15 @@ class Crew:
     async def _watch(self, member: Member | None) -> None:
         backoff = Backoff()
         while member is not None:
-            how = await self._until_end(member)
+            ending = await self._until_end(member)
             member.enter("end")
             self.live = tuple(each for each in self.live if each is not member)
-            self._report("lost", f"an instance {how}")
+            delay = backoff.lost(time.time() - member.started)
+            self._tell("lost", f"an instance {ending}", delay, ending)
             self._changed(self)
-            member = await self._replace(backoff, time.time() - member.started)
+            member = await self._replace(backoff, delay)
 
-    async def _until_end(self, member: Member) -> str:
+    async def _until_end(self, member: Member) -> Ending:
         watches = () if self.release.patient else (self._ping, self._end_hung)
         signs = [asyncio.create_task(watch(member)) for watch in watches]
         try:
@@ -238,14 +239,14 @@ class Crew:
             except WeftError:
                 return  # it has ended, which its watcher sees
 
-    async def _replace(self, backoff: Backoff, lived: float) -> Member | None:
-        while (delay := backoff.lost(lived)) is not None:
+    async def _replace(self, backoff: Backoff, delay: float | None) -> Member | None:
+        while delay is not None:
             await asyncio.sleep(delay)
             try:
                 member = await self._start_one()
             except WeftError as error:
-                self._report("start_failed", str(error))
-                lived = 0.0
+                delay = backoff.lost(0.0)
+                self._tell("start_failed", str(error), delay, Ending(how="", tail=_tail(error)))
                 continue
             self.restarts += 1
             self.live = (*self.live, member)
@@ -256,3 +257,25 @@ class Crew:
         self._report("gave_up", "an instance was lost too often: deploy another release, or `weft restart` it")
         self._changed(self)
         return None
+
+    def _tell(self, kind: str, message: str, delay: float | None, ending: Ending) -> None:
+        """Report a failure with all that is known of it; ``delay``: seconds to the next try, None: there is none."""
+        release = self.release
+        self._report(
+            kind,
+            message,
+            release=release.number,
+            version=release.manifest.version,
+            digest=release.digest,
+            code=ending.code,
+            signal=ending.signal,
+            limit=ending.limit.name if ending.limit is not None else None,
+            tail=list(ending.tail),
+            peak_memory=ending.peak_memory,
+            restarts=self.restarts,
+            next_try=delay,
+        )
+
+
+def _tail(error: WeftError) -> tuple[str, ...]:
+    return last_lines(getattr(error, "traceback", ""))

@@ -24,13 +24,11 @@ class Plugin:
     def __init__(
         self,
         release: Release,
-        report: Callable[[str, str], None],
         changed: Callable[[Plugin], None] = lambda _plugin: None,
     ) -> None:
         self.name = release.manifest.name
         self.release = release
         self.call_timeout = release.manifest.limits.call
-        self._report = report
         self._changed = changed
         self._machine = Machine(PLUGIN)
         self._crew: Crew | None = None

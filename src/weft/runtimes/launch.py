@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from weft.calls.channel import Channel, Methods
 from weft.calls.direct import Direct
@@ -16,6 +16,10 @@ from weft.types import OutputLine
 
 Output = Callable[[OutputLine], None]
 """Told each line that an instance prints. Must not block."""
+TAIL_LINES = 20
+"""Lines of an instance's output that are kept with its end; the last."""
+TAIL_WIDTH = 400
+"""Characters that are kept of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,37 @@ class Facts:
     """Of each of these the methods that it lacks, and may."""
 
 
+class Exceeded(NamedTuple):
+    """A limit that an instance went beyond: its name (``memory``), and a sentence with the figure and the remedy."""
+
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an instance ended; as text, a sentence that goes on after ``an instance``.
+
+    ``how``: in words. ``code``: of its exit; ``signal``: the name of the one that ended it; None where it was neither.
+    ``tail``: the last lines of its output. ``peak_memory``: bytes, where the machine tells.
+    """
+
+    how: str
+    code: int | None = None
+    signal: str | None = None
+    limit: Exceeded | None = None
+    tail: tuple[str, ...] = ()
+    peak_memory: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.how}: {self.limit.sentence}" if self.limit is not None else self.how
+
+
+def last_lines(output: str) -> tuple[str, ...]:
+    """The end of an output, as far as it is kept: ``TAIL_LINES`` lines of ``TAIL_WIDTH`` characters."""
+    return tuple(line[:TAIL_WIDTH] for line in output.splitlines()[-TAIL_LINES:])
+
+
 class Instance(Protocol):
     """One running copy of a release."""
 
@@ -87,8 +122,8 @@ class Instance(Protocol):
     async def hung(self) -> str:
         """Wait until it can serve nothing any more, though it lives; returns why, in words."""
 
-    async def ended(self) -> str:
-        """Wait for its end, asked for or not; returns how it ended, in words."""
+    async def ended(self) -> Ending:
+        """Wait for its end, asked for or not."""
 
     async def drained(self) -> None:
         """Wait until no call is in flight."""

@@ -151,7 +151,7 @@ def test_a_plugin_that_stops_badly_is_stopped_and_told_of(run, folder, shelved, 
     async def main():
         async with shelved(folder("a", text)) as instance:
             pass
-        assert await instance.ended() == "was stopped"
+        assert str(await instance.ended()) == "was stopped"
 
     run(main())
     assert "plugin shop 1.0 did not stop as it should" in caplog.text

@@ -32,7 +32,7 @@ def test_a_plugin_starts_serves_and_stops(run, folder, started, get, tmp_path):
             ended = asyncio.create_task(instance.ended())
             await asyncio.sleep(0)
             assert not ended.done()
-        assert await ended == "was stopped"
+        assert str(await ended) == "was stopped"
         assert instance.channel.closed
         with pytest.raises(Unavailable):
             await get(instance)
@@ -289,7 +289,7 @@ def test_a_plugin_that_does_not_stop_is_stopped_within_the_grace(run, folder, la
     async def main():
         instance = await runtime.start(launch(folder("a", {"stubborn.py": text})), print)
         await instance.stop(0.1)
-        assert await instance.ended() == "was stopped"
+        assert str(await instance.ended()) == "was stopped"
 
     run(main())
 

@@ -24,7 +24,7 @@ def test_a_plugin_starts_says_what_it_is_and_stops(run, started, get):
             usage = instance.usage()
             assert 1_000_000 < usage["memory"] < 100_000_000
             assert usage["cpu"] > 0
-        assert await instance.ended() == "exited with code 0"
+        assert str(await instance.ended()) == "exited with code 0"
         assert instance.usage() == {}
         assert instance.channel.closed
         await instance.stop(1)

@@ -24,7 +24,7 @@ from weft.runtimes.inline.finder import plugin_finder
 from weft.runtimes.inline.modules import PluginModules
 from weft.runtimes.inline.names import plugin_files
 from weft.runtimes.inline.thread import in_thread
-from weft.runtimes.launch import Facts, Launch, Output
+from weft.runtimes.launch import Ending, Facts, Launch, Output
 from weft.sdk.plugin import HostedPlugin
 from weft.sdk.plugin_context import GIVEN
 
@@ -204,10 +204,10 @@ class InlineInstance:
         threads = self._launch.limits.threads
         return f"all its {threads} threads are stuck in calls past their deadline (limits.threads, limits.call)"
 
-    async def ended(self) -> str:
+    async def ended(self) -> Ending:
         """See runtimes.launch.Instance."""
         await self._over.wait()
-        return "was stopped"
+        return Ending(how="was stopped")
 
     async def drained(self) -> None:
         """See runtimes.launch.Instance."""

@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any, cast
 
-from weft.runtimes.launch import Output
+from weft.runtimes.launch import Ending, Output, last_lines
 from weft.runtimes.process.output import OutputReader
 from weft.types import OutputLine
 
@@ -110,14 +110,16 @@ class Child(asyncio.SubprocessProtocol):
             self._over.set()
 
 
-def describe_exit(code: int) -> str:
-    """How a process ended, in words."""
+def ending_of(code: int, tail: str = "") -> Ending:
+    """How a process ended whose return code is ``code``, and that wrote ``tail`` last."""
+    lines = last_lines(tail)
     if code >= 0:
-        return f"exited with code {code}"
+        return Ending(how=f"exited with code {code}", code=code, tail=lines)
     try:
-        return f"was ended by {signal.Signals(-code).name}"
+        name = signal.Signals(-code).name
     except ValueError:
-        return f"was ended by signal {-code}"
+        name = f"signal {-code}"  # the real-time ones have no names
+    return Ending(how=f"was ended by {name}", signal=name, tail=lines)
 
 
 def _exists(pid: int) -> bool:

@@ -29,8 +29,8 @@ from weft.errors import (
     StartFailed,
     WeftError,
 )
-from weft.runtimes.launch import Facts, Launch, Output
-from weft.runtimes.process.child import Child, describe_exit
+from weft.runtimes.launch import Ending, Facts, Launch, Output
+from weft.runtimes.process.child import Child, ending_of
 from weft.runtimes.process.usage import process_usage
 from weft.runtimes.process.variables import make_folders, process_variables
 
@@ -82,7 +82,7 @@ class ProcessInstance:
         self._faults = Faults(launch.name, launch.version)
         self._child: Child | None = None
         self._stopping = asyncio.Lock()
-        self._fault: Exception | None = None
+        self._fault: ProtocolError | None = None
         self.ready = False
         self._hung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         methods = {**launch.peers, "weft.hung": self._on_hung}
@@ -142,7 +142,7 @@ class ProcessInstance:
         if isinstance(error, DeadlineExceeded):
             return self.start_failed(str(error))
         code = await self._exit_code()
-        how = "closed its wire" if code is None else describe_exit(code)
+        how = "closed its wire" if code is None else ending_of(code)
         return self.start_failed(f"{how} before it was ready")
 
     async def _exit_code(self) -> int | None:
@@ -204,11 +204,12 @@ class ProcessInstance:
         threads = self._launch.limits.threads
         return f"all its {threads} threads are stuck in calls past their deadline (limits.threads, limits.call)"
 
-    async def ended(self) -> str:
-        """See runtimes.launch.Instance."""
+    async def ended(self) -> Ending:
+        """See runtimes.launch.Instance. What it wrote last is in it."""
         assert self._child is not None
-        code = await asyncio.shield(self._child.exited)
-        return str(self._fault) if self._fault is not None else describe_exit(code)
+        await self._child.finished(_LAST_WORDS)
+        ending = ending_of(self._child.exited.result(), self._child.tail)
+        return ending if self._fault is None else replace(ending, how=self._fault.message)
 
     async def drained(self) -> None:
         """See runtimes.launch.Instance."""
