@@ -87,6 +87,12 @@ def _no_process_left() -> Iterator[None]:
     assert not left, "left behind: " + "; ".join(f"{p.pid} {p.command}" for p in left)
 
 
+@pytest.fixture
+def below() -> Callable[[int], list[Process]]:
+    """``below(pid)``: the living processes that descend from it."""
+    return descendants
+
+
 # --- asyncio and ports ----------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+SandboxMode = Literal["best-effort", "required"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error"]
 
 

@@ -65,6 +65,8 @@ def plugin(tmp_path, runtime):
         folder.mkdir()
         (folder / f"{name}_code.py").write_text(dedent(source))
         lines = {"name": name, "version": "1.0.0", "runtime": runtime, **manifest}
+        seen = f"write: [{tmp_path}]"  # where these tests see how far it has come
+        lines["permissions"] = f"{{{seen}, {manifest.get('permissions', '{}')[1:]}"
         (folder / "plugin.yaml").write_text("".join(f"{key}: {value}\n" for key, value in lines.items()))
         return folder
 

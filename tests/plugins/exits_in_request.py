@@ -11,4 +11,4 @@ async def app(scope, receive, send):
     if scope["path"] == "/die":
         os._exit(9)
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+    await send({"type": "http.response.body", "body": os.environ["WEFT_PID"].encode()})

@@ -24,4 +24,4 @@ class Plugin:
         time.sleep(seconds)
 
     def pid(self):
-        return os.getpid()
+        return os.environ["WEFT_PID"]

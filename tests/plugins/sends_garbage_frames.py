@@ -1,9 +1,8 @@
 """Writes what is no frame on its own wire."""
 
 import os
-import sys
 
-WIRE = int(sys.orig_argv[next(at for at, word in enumerate(sys.orig_argv) if word.endswith("bootstrap.py")) + 1])
+WIRE = 3
 
 
 async def app(scope, receive, send):

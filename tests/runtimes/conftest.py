@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.manifest.model import Limits
+from weft.manifest.model import Limits, Permissions
 from weft.runtimes.launch import Launch
 from weft.runtimes.process.runtime import ProcessRuntime
 
@@ -45,7 +45,7 @@ def launch(tmp_path):
             helpers=None,
             data_dir=tmp_path / "data" / entry,
             variables=variables or {},
-            passed=passed,
+            permissions=Permissions(env=passed),
         )
 
     return make

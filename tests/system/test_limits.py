@@ -50,7 +50,7 @@ async def app(scope, receive, send):
         left.append((await receive())["type"])
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": repr(left if path == "/left" else os.getpid()).encode()})
+    await send({"type": "http.response.body", "body": repr(left if path == "/left" else int(os.environ["WEFT_PID"])).encode()})
 """
 DEAF = """
 import asyncio

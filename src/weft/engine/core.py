@@ -248,7 +248,12 @@ class Core:
             peers = Peers(manifest, self._plugins, self._using)
             contracts = self._contracts.for_plugin(manifest)
             return dataclasses.replace(
-                launch, contracts=contracts, peers=peers.methods, use=peers.use, checked=self._checked
+                launch,
+                contracts=contracts,
+                peers=peers.methods,
+                use=peers.use,
+                checked=self._checked,
+                report=self._reporter(manifest.name),
             )
 
         return equip

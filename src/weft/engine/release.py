@@ -55,5 +55,5 @@ class Release:
             data_dir=self.data_dir,
             config=effective(manifest, self.config),
             variables=self.env,
-            passed=manifest.permissions.env,
+            permissions=manifest.permissions,
         )

@@ -40,6 +40,8 @@ class Permissions(Struct, frozen=True, kw_only=True):
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     network: NetworkAccess = "outbound"
+    ports: tuple[int, ...] = ()
+    """The TCP ports, 1 to 65535, that ``outbound`` may connect to; empty: any."""
     env: tuple[str, ...] = ()
     exec: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
@@ -54,6 +56,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     processes: int = 64
     threads: int = 16
     open_files: int = 1024
+    disk: int = 1024 * 1024 * 1024
+    """Of the data folder, with all that is in it."""
     startup: float = 30.0
     call: float = 30.0
     drain: float = 30.0

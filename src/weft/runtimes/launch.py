@@ -11,7 +11,8 @@ from weft.calls.channel import Channel, Methods
 from weft.calls.direct import Direct
 from weft.contracts.description import Contract
 from weft.errors import WeftError
-from weft.manifest.model import Limits
+from weft.manifest.model import Limits, Permissions
+from weft.settings import SandboxMode
 from weft.types import OutputLine
 
 Output = Callable[[OutputLine], None]
@@ -39,8 +40,10 @@ class Launch:
     config: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     """The deployment's own environment variables."""
-    passed: tuple[str, ...] = ()
-    """Names of the host's environment variables that are passed through."""
+    permissions: Permissions = field(default_factory=Permissions)
+    """What it may touch besides its own files and its data folder."""
+    sandbox: SandboxMode = "best-effort"
+    """Whether it is refused a start where the machine cannot enforce all of that."""
     contracts: tuple[Contract, ...] = ()
     """Contracts of the host that the plugin may provide; for those they are the authority."""
     peers: Methods = field(default_factory=dict)
@@ -49,6 +52,8 @@ class Launch:
     """The same, for a plugin in the host's own interpreter: see ``Context.use``."""
     checked: bool = False
     """Whether calls in the host's own interpreter are checked as if they crossed to another."""
+    report: Callable[..., None] = lambda _kind, _message, **_data: None
+    """Told what happens to an instance: the kind of event, a sentence, and what belongs to it."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Run by the plugin's own interpreter, as a file: lends it the host's copy of weft, then starts the plugin's side.
+"""Run by the plugin's own interpreter, as a file: lends it the host's copy of weft, then runs a program of weft's.
 
-Usage: bootstrap.py SOCKET_FD FOLDER_OF_WEFT [FOLDER_OF_HELPERS]
+Usage: bootstrap.py MODULE SOCKET_FD FOLDER_OF_WEFT [FOLDER_OF_HELPERS]
 
-Only the one name ``weft`` is lent, by a finder, and nothing else that lies beside it. The helpers are searched after
-everything of the plugin's own.
+``MODULE.main(SOCKET_FD, FOLDER_OF_HELPERS)`` is called. Only the one name ``weft`` is lent, by a finder, and nothing
+else that lies beside it. The helpers are searched after everything of the plugin's own.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ def lend(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    fd, weft_folder = int(sys.argv[1]), sys.argv[2]
+    program, fd, weft_folder, *helpers = sys.argv[1:]
     lend(weft_folder)
-    sys.path += sys.argv[3:]
+    sys.path += helpers
     del sys.argv[1:]
-    from weft.sdk.process import main
+    from importlib import import_module
 
-    sys.dont_write_bytecode = True  # what is imported from here on is the plugin's, whose folder stays as it is
-    main(fd)
+    import_module(program).main(int(fd), *helpers)

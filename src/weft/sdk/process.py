@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -15,7 +14,7 @@ from weft.calls.channel import Consumer, Reply, Request
 from weft.calls.faults import Faults
 from weft.calls.once import Once, Unattended
 from weft.calls.wired import WiredChannel
-from weft.sdk import guard, output
+from weft.sdk import output
 from weft.sdk.plugin import HostedPlugin
 from weft.sdk.plugin_context import enter
 
@@ -23,26 +22,17 @@ HELLO_TIMEOUT = 30.0
 """Seconds."""
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, *_helpers: str) -> None:
     """Serve the host on that socket until it says stop, or is gone."""
-    _close_all_but(descriptor)
     wire = socket.socket(fileno=descriptor)
-    guard.watch(wire)
     os.set_inheritable(descriptor, False)
+    sys.dont_write_bytecode = True  # what is imported from here on is the plugin's, whose folders stay as they are
     output.install()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a plugin ends
     _run(lambda: Process().serve(wire))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads that the plugin left behind do not hold up the end
-
-
-def _close_all_but(wire: int) -> None:
-    """Close what the host's event loop let this process inherit: uvloop closes nothing that is inheritable."""
-    for descriptor in map(int, os.listdir("/dev/fd")):
-        if descriptor > 2 and descriptor != wire:
-            with contextlib.suppress(OSError):  # the listing's own is closed already
-                os.close(descriptor)
 
 
 def _run(begin: Callable[[], Any]) -> None:

@@ -109,21 +109,23 @@ def test_one_that_sends_no_frames_is_ended(run, started, get):
     run(main())
 
 
-def test_what_a_plugin_started_ends_with_it(run, started, get):
+def test_what_a_plugin_started_ends_with_it(run, started, get, below):
     async def main():
         async with started("orphans") as (instance, _):
-            children = [int((await get(instance))[1]) for _ in range(2)]
-            assert all(exists(pid) for pid in children)
+            assert [await get(instance) for _ in range(2)] == [(200, b"started")] * 2
+            children = [process.pid for process in below(instance.pid)]
+            assert len(children) == 2
         for pid in children:
             await gone(pid)
 
     run(main())
 
 
-def test_what_a_plugin_started_ends_with_its_crash(run, started, get):
+def test_what_a_plugin_started_ends_with_its_crash(run, started, get, below):
     async def main():
         async with started("orphans") as (instance, _):
-            child = int((await get(instance))[1])
+            assert await get(instance) == (200, b"started")
+            (child,) = [process.pid for process in below(instance.pid)]
             os.kill(instance.pid, 9)
             assert str(await instance.ended()) == "was ended by SIGKILL"
             await gone(child)

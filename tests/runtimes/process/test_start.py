@@ -23,7 +23,8 @@ def test_a_plugin_starts_says_what_it_is_and_stops(run, started, get):
             await instance.ping(5)
             usage = instance.usage()
             assert 1_000_000 < usage["memory"] < 100_000_000
-            assert usage["cpu"] > 0
+            while instance.usage()["cpu"] == 0:  # counted in hundredths of a second
+                await get(instance)
         assert str(await instance.ended()) == "exited with code 0"
         assert instance.usage() == {}
         assert instance.channel.closed

@@ -18,7 +18,7 @@ class Gallery:
         return image[:width] + (b"grey" if grey else b"")
 
     def where(self):
-        return [os.getpid(), threading.get_ident()]
+        return [int(os.environ.get("WEFT_PID", os.getpid())), threading.get_ident()]
 
     async def hang(self):
         await asyncio.sleep(600)

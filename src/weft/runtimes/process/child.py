@@ -1,57 +1,98 @@
-"""The child process itself: its pipes, its end, and the end of everything that it started."""
+"""One instance's processes, as the host has them: born by a zygote, kept by a keeper, ended with all below them."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import logging
 import os
 import signal
+import socket
 from collections import deque
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from weft.runtimes.launch import Ending, Output, last_lines
+from weft.runtimes.process.keeper_link import KeeperLink, Message
 from weft.runtimes.process.output import OutputReader
+from weft.runtimes.process.zygotes import Zygote
 from weft.types import OutputLine
+from weft.zygote.birth import Ends
+
+logger = logging.getLogger("weft.runtimes.process")
 
 TAIL = 60
 """Lines remembered to show when the plugin does not start."""
+_PATIENCE = 2.0
+"""Seconds that a keeper has to end an instance; after that its process is killed from here."""
 
 
-class Child(asyncio.SubprocessProtocol):
-    """One process, leader of its own group. ``exited`` is a future of its return code (negative: the signal)."""
+class ZygoteLostError(OSError):
+    """The zygote ended before it had started what was asked of it."""
 
-    def __init__(self, output: Output) -> None:
+
+class BirthError(OSError):
+    """The process could not be made what it was to be; the text says why."""
+
+
+class Child:
+    """One instance's process. ``exited`` is a future of its return code (negative: the signal).
+
+    ``refused(calls)`` is told what the kernel was not allowed to do for it: times by name. ``report``: how each
+    protection is enforced (see sandbox.confine).
+    """
+
+    pid: int
+    report: Mapping[str, str]
+
+    def __init__(self, output: Output, refused: Callable[[Mapping[str, int]], None]) -> None:
+        loop = asyncio.get_running_loop()
         self._output = output
+        self._refused = refused
         self._tail: deque[str] = deque(maxlen=TAIL)
-        self._readers = {1: OutputReader("stdout", self._take), 2: OutputReader("stderr", self._take)}
-        self._open_pipes = set(self._readers)
-        self._transport: asyncio.SubprocessTransport | None = None
-        self._over = asyncio.Event()
-        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._pipes: list[_Pipe] = []
+        self._handle: int | None = None
+        self._born: asyncio.Future[int] = loop.create_future()
+        self._ready: asyncio.Future[Mapping[str, str]] = loop.create_future()
+        self.exited: asyncio.Future[int] = loop.create_future()
+        self.peak_memory: int | None = None
+        self._link: KeeperLink | None = None
 
-    @classmethod
-    async def spawn(
-        cls, argv: tuple[str, ...], *, folder: Path, variables: dict[str, str], wire: int, output: Output
-    ) -> Child:
-        """Start ``argv`` in ``folder``, with the descriptor ``wire`` and nothing else of the host's open."""
-        child = cls(output)
-        options: dict[str, Any] = {
-            "stdin": asyncio.subprocess.DEVNULL,
-            "stdout": asyncio.subprocess.PIPE,
-            "stderr": asyncio.subprocess.PIPE,
-            "cwd": str(folder),
-            "env": variables,
-            "pass_fds": (wire,),
-            "start_new_session": True,
-        }
-        await asyncio.get_running_loop().subprocess_exec(lambda: child, *argv, **options)
-        return child
+    async def start(
+        self, zygote: Zygote, order: Mapping[str, Any], wire: int, place: Callable[[int], Awaitable[None]]
+    ) -> None:
+        """Let ``zygote`` start what ``order`` says, with ``wire``; ``place(pid)`` is awaited before it goes on.
 
-    @property
-    def pid(self) -> int:
-        """The process's id; it names the process only until it has ended."""
-        assert self._transport is not None
-        return self._transport.get_pid()
+        Returns when it is confined, and about to run the plugin. Raises BirthError, and ZygoteLostError.
+        """
+        ours, theirs = socket.socketpair()
+        self._link = KeeperLink(ours, self._hear, self._lost)
+        with theirs:
+            outputs = [await self._pipe(stream) for stream in ("stdout", "stderr")]
+            try:
+                await zygote.fork(Ends(theirs.fileno(), wire, *outputs))
+            except OSError as error:
+                raise ZygoteLostError(f"the zygote is gone: {error}") from error
+            finally:
+                for each in outputs:
+                    os.close(each)
+        try:
+            await self._link.send(json.dumps(order).encode() + b"\n")
+            self.pid = await self._born
+            await place(self.pid)
+            await self._link.send(b"%d\n" % self.pid)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise ZygoteLostError(f"the zygote is gone: {error}") from error
+        self.report = await self._ready
+
+    async def _pipe(self, stream: str) -> int:
+        """A pipe that is read from here on; returns the end to write to."""
+        readable, writable = os.pipe()
+        pipe = _Pipe(OutputReader(stream, self._take))
+        await asyncio.get_running_loop().connect_read_pipe(lambda: pipe, os.fdopen(readable, "rb", 0))
+        self._pipes.append(pipe)
+        return writable
 
     @property
     def tail(self) -> str:
@@ -62,52 +103,99 @@ class Child(asyncio.SubprocessProtocol):
         self._tail.append(line.text)
         self._output(line)
 
-    def kill(self) -> None:
-        """End the process and its group at once."""
+    # What its keeper, and before that its own process, say of it.
+
+    def _hear(self, message: Message, pid: int | None) -> None:
+        if "born" in message and not self._born.done():
+            self._born.set_result(pid or message["born"])
+            self._handle = _open_handle(self._born.result())
+        elif "ready" in message and not self._ready.done():
+            self._ready.set_result(message["ready"])
+        elif "failed" in message:
+            self._fail(BirthError(message["failed"]))
+        elif "refused" in message:
+            self._refused(message["refused"])
+        elif "ended" in message and not self.exited.done():
+            self.peak_memory = message["peak"] or None
+            self.exited.set_result(os.waitstatus_to_exitcode(message["ended"]))
+
+    def _lost(self) -> None:
+        """No process of the instance is left, or none that could tell."""
+        known = self._born.done() and self._born.exception() is None
+        self._fail(
+            BirthError("its process ended before it was ready") if known else ZygoteLostError("the zygote has ended")
+        )
         if not self.exited.done():
-            _kill_group(self.pid)
+            self.exited.set_result(-signal.SIGKILL)
+        self._kill_process()
+
+    def _fail(self, error: OSError) -> None:
+        for each in (self._born, self._ready):
+            if not each.done():
+                each.set_exception(error)
+                each.exception()  # whoever waits hears of it; nobody need wait
+
+    # The end.
+
+    def kill(self) -> None:
+        """End the process, and all that it started, at once."""
+        if self._link is not None and not self.exited.done():
+            self._link.hang_up()
+            asyncio.get_running_loop().call_later(_PATIENCE, self._kill_process)
+
+    def _kill_process(self) -> None:
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            os.close(self._handle)
+            self._handle = None
 
     async def finished(self, seconds: float) -> None:
-        """Wait for its end, read what it wrote last for so many seconds at most, and let go of its pipes."""
+        """Wait for its end, read what it wrote last for so many seconds at most, and let go of it."""
+        if self._link is None:
+            return
         await asyncio.shield(self.exited)
-        assert self._transport is not None
         try:
-            await asyncio.wait_for(self._over.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                for pipe in self._pipes:
+                    await pipe.over.wait()
         except TimeoutError:
-            self._transport.close()  # a process that escaped the group holds them open
-            await asyncio.sleep(0)
+            logger.debug("somebody who is no process of the instance holds its pipes")
+        for pipe in self._pipes:
+            pipe.close()
+        self._link.close()
+        self._kill_process()
+
+
+class _Pipe(asyncio.Protocol):
+    """What an instance writes."""
+
+    def __init__(self, reader: OutputReader) -> None:
+        self._reader = reader
+        self._transport: asyncio.BaseTransport | None = None
+        self.over = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.SubprocessProtocol."""
-        self._transport = cast("asyncio.SubprocessTransport", transport)  # uvloop's is none by class
+        self._transport = transport
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """See asyncio.SubprocessProtocol."""
-        self._readers[fd].feed(data)
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
 
-    def pipe_connection_lost(self, fd: int, _error: Exception | None) -> None:
-        """See asyncio.SubprocessProtocol."""
-        if fd in self._readers:
-            self._readers[fd].close()
-        self._open_pipes.discard(fd)
-        self._close_when_over()
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._reader.close()
+        self.over.set()
 
-    def process_exited(self) -> None:
-        """See asyncio.SubprocessProtocol. What the process left in its group is ended with it."""
-        assert self._transport is not None
-        if not _exists(self.pid):
-            _kill_group(self.pid)
-        code = self._transport.get_returncode()
-        if not self.exited.done():
-            self.exited.set_result(-1 if code is None else code)
-        self._close_when_over()
-        # A process that escaped the group may hold the pipes open for ever: nobody waits for it.
-        asyncio.get_running_loop().call_later(1.0, self._transport.close)
-
-    def _close_when_over(self) -> None:
-        if self.exited.done() and not self._open_pipes and self._transport is not None:
+    def close(self) -> None:
+        if self._transport is not None:
             self._transport.close()
-            self._over.set()
+
+
+def _open_handle(pid: int) -> int | None:
+    """A descriptor that names this process for ever, where the system has such a thing."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def ending_of(code: int, tail: str = "") -> Ending:
@@ -120,21 +208,3 @@ def ending_of(code: int, tail: str = "") -> Ending:
     except ValueError:
         name = f"signal {-code}"  # the real-time ones have no names
     return Ending(how=f"was ended by {name}", signal=name, tail=lines)
-
-
-def _exists(pid: int) -> bool:
-    # A pid is not given out again while a group of that number lives: if it exists now, it is somebody else's.
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return  # nobody is left in it

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from weft.calls.channel import Consumer, Reply, Request
@@ -31,13 +29,12 @@ from weft.errors import (
 )
 from weft.runtimes.launch import Ending, Facts, Launch, Output
 from weft.runtimes.process.child import Child, ending_of
+from weft.runtimes.process.spawner import Spawner
 from weft.runtimes.process.usage import process_usage
-from weft.runtimes.process.variables import make_folders, process_variables
+from weft.runtimes.process.variables import make_folders
 
 logger = logging.getLogger("weft.runtimes.process")
 
-_WEFT = Path(__file__).resolve().parents[2]
-_BOOTSTRAP = _WEFT / "sdk" / "bootstrap.py"
 _LAST_WORDS = 0.05
 """Seconds in which what an ended process wrote is still read."""
 _WEB = "web@1"
@@ -51,9 +48,12 @@ _EXIT_GRACE = 2.0
 class ProcessRuntime:
     """See runtimes.launch.Runtime."""
 
+    def __init__(self) -> None:
+        self._spawner = Spawner()
+
     async def start(self, launch: Launch, output: Output) -> ProcessInstance:
         """See runtimes.launch.Runtime. ``limits.startup`` bounds it all."""
-        instance = ProcessInstance(launch)
+        instance = ProcessInstance(launch, self._spawner)
         began = time.monotonic()
         try:
             await asyncio.to_thread(make_folders, launch.data_dir)
@@ -77,10 +77,12 @@ class ProcessInstance:
     pid: int
     facts: Facts
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, spawner: Spawner) -> None:
         self._launch = launch
+        self._spawner = spawner
         self._faults = Faults(launch.name, launch.version)
         self._child: Child | None = None
+        self._end: asyncio.Task[None] | None = None
         self._stopping = asyncio.Lock()
         self._fault: ProtocolError | None = None
         self.ready = False
@@ -97,8 +99,7 @@ class ProcessInstance:
             await loop.create_connection(lambda: self.channel.connection, sock=ours)
             self._child = await self._spawn(theirs.fileno(), output)
         self.pid = self._child.pid
-        # A child of the plugin's may hold the wire open after its end; what the plugin wrote last is still read.
-        self._child.exited.add_done_callback(lambda _: loop.call_later(_LAST_WORDS, self.channel.abort))
+        self._end = loop.create_task(self._let_go(self._child))
         try:
             await self.channel.greet(self._launch.limits.startup)
             answer = await self.channel.call("weft.start", [self._settings()])
@@ -114,14 +115,24 @@ class ProcessInstance:
         self.ready = True
 
     async def _spawn(self, wire: int, output: Output) -> Child:
-        launch = self._launch
-        argv = (*launch.interpreter, "-u", str(_BOOTSTRAP), str(wire), str(_WEFT.parent))
-        argv += (str(launch.helpers),) if launch.helpers else ()
-        variables = process_variables(os.environ, launch.data_dir, launch.passed, launch.variables)
         try:
-            return await Child.spawn(argv, folder=launch.folder, variables=variables, wire=wire, output=output)
+            return await self._spawner.spawn(self._launch, wire, output, self._on_refused, self._place)
         except OSError as error:
-            raise self.start_failed(f"{argv[0]} cannot be run: {error}") from error
+            raise self.start_failed(f"its process cannot be started: {error}") from error
+
+    async def _place(self, pid: int) -> None:
+        """Put the process under its limits, before any code of the plugin runs in it."""
+
+    async def _let_go(self, child: Child) -> None:
+        """Once the process has ended: what it wrote last is still read, then nothing of it is held any more."""
+        await child.finished(_LAST_WORDS)
+        self.channel.abort()
+        await self._spawner.release(child)
+
+    def _on_refused(self, calls: Mapping[str, int]) -> None:
+        told = ", ".join(f"{name} ({times})" for name, times in calls.items())
+        message = f"{self._launch.name} was refused what no plugin may do: {told}"
+        self._launch.report("refused", message, calls=dict(calls), pid=self.pid)
 
     def _settings(self) -> dict[str, Any]:
         launch = self._launch
@@ -207,8 +218,9 @@ class ProcessInstance:
     async def ended(self) -> Ending:
         """See runtimes.launch.Instance. What it wrote last is in it."""
         assert self._child is not None
-        await self._child.finished(_LAST_WORDS)
-        ending = ending_of(self._child.exited.result(), self._child.tail)
+        assert self._end is not None
+        await asyncio.shield(self._end)
+        ending = replace(ending_of(self._child.exited.result(), self._child.tail), peak_memory=self._child.peak_memory)
         return ending if self._fault is None else replace(ending, how=self._fault.message)
 
     async def drained(self) -> None:
@@ -238,10 +250,11 @@ class ProcessInstance:
                 await self.kill()
 
     async def kill(self) -> None:
-        """End the process at once, and wait for its end."""
+        """End the process at once, with all that it started, and wait for its end."""
         if self._child is not None:
             self._child.kill()
-            await self._child.finished(_LAST_WORDS)
+        if self._end is not None:
+            await asyncio.shield(self._end)
         await self.channel.close()
 
     def usage(self) -> Mapping[str, float]:

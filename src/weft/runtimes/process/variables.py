@@ -18,10 +18,12 @@ _FOLDERS = {
 
 
 def process_variables(
-    host: Mapping[str, str], data_dir: Path, passed: tuple[str, ...], own: Mapping[str, str]
+    host: Mapping[str, str], data_dir: Path | None, passed: tuple[str, ...], own: Mapping[str, str]
 ) -> dict[str, str]:
     """The variables of a process with that data folder: ``passed`` of the host's, then the deployment's own."""
     variables = {name: host[name] for name in (*_INHERITED, *passed) if name in host}
+    if data_dir is None:
+        return variables
     variables.update({name: str(data_dir / folder) for name, folder in _FOLDERS.items()})
     variables.update(own)
     return {**variables, "HOME": str(data_dir), "WEFT_DATA_DIR": str(data_dir)}

@@ -1,0 +1,100 @@
+"""From a launch to a confined process: the order for its keeper, and the zygote that forks it, or else executes it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from weft.runtimes.launch import Launch, Output
+from weft.runtimes.process.child import BirthError, Child, ZygoteLostError
+from weft.runtimes.process.variables import process_variables
+from weft.runtimes.process.zygotes import HOST, WEFT, Environment, Zygote, Zygotes, exec_argv
+from weft.sandbox.rules import interpreter_folders, policy
+from weft.zygote.birth import WIRE
+
+Refused = Callable[[Mapping[str, int]], None]
+Place = Callable[[int], Awaitable[None]]
+
+
+class Spawner:
+    """Starts the processes of one host."""
+
+    def __init__(self) -> None:
+        self._zygotes = Zygotes()
+        self._useless: set[Environment] = set()
+        self._held: dict[Child, Zygote] = {}
+
+    async def spawn(self, launch: Launch, wire: int, output: Output, refused: Refused, place: Place) -> Child:
+        """Start a process for ``launch``; see Child.start for the rest.
+
+        Where the environment's own zygote cannot be used, the host's executes the interpreter instead: with the same
+        keeper, sandbox and limits. ``release`` the child when it has ended. Raises OSError.
+        """
+        environment = Environment(launch.interpreter[0], launch.helpers)
+        if environment not in self._useless:
+            try:
+                return await self._start(environment, launch, None, wire, output, refused, place)
+            except ZygoteLostError as error:
+                self._useless.add(environment)
+                launch.report("no_zygote", f"{launch.name} is started by exec: {error}")
+        argv = exec_argv(launch.interpreter, launch.helpers, WIRE)
+        return await self._start(HOST, launch, argv, wire, output, refused, place)
+
+    async def _start(
+        self,
+        environment: Environment,
+        launch: Launch,
+        argv: list[str] | None,
+        wire: int,
+        output: Output,
+        refused: Refused,
+        place: Place,
+    ) -> Child:
+        child = Child(output, refused)
+        order = await asyncio.to_thread(_order, launch, argv)
+        try:
+            zygote = await self._zygotes.lease(environment, process_variables(os.environ, None, (), {}))
+        except OSError as error:
+            raise BirthError(f"{environment.python} cannot be run: {error}") from error
+        self._held[child] = zygote
+        try:
+            await child.start(zygote, order, wire, place)
+        except BaseException:
+            child.kill()
+            await child.finished(0)
+            await self.release(child)
+            raise
+        return child
+
+    async def release(self, child: Child) -> None:
+        """Let go of the zygote that a child came from, which ends with its last one. Safe to call twice."""
+        if (zygote := self._held.pop(child, None)) is not None:
+            await self._zygotes.release(zygote)
+
+
+def _order(launch: Launch, argv: list[str] | None) -> dict[str, Any]:
+    """See zygote.messages.read_order. Looks at the file system."""
+    asked, limits = launch.permissions, launch.limits
+    own = [launch.folder, WEFT, *([launch.helpers] if launch.helpers else [])]
+    return {
+        "name": launch.name,
+        "folder": str(launch.folder),
+        "variables": process_variables(os.environ, launch.data_dir, asked.env, launch.variables),
+        "paths": [str(launch.helpers)] if launch.helpers else [],
+        "site": "-S" not in launch.interpreter,
+        "argv": argv,
+        "policy": policy(
+            own=[*map(str, own), *interpreter_folders(launch.interpreter[0])],
+            programs=[launch.interpreter[0]],
+            data=str(launch.data_dir),
+            read=asked.read,
+            write=asked.write,
+            execute=asked.exec,
+            network=asked.network,
+            ports=asked.ports,
+            open_files=limits.open_files,
+            file_bytes=limits.disk,
+        ),
+    }

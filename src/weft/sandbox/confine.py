@@ -1,0 +1,103 @@
+"""Confines this process for good, before any code of a plugin runs in it; says what is enforced, and how.
+
+A *policy* is plain data that its host worked out (see rules.py): ``read``, ``write``, ``run``, ``devices`` (paths),
+``network`` (``none``, ``loopback``, ``outbound``), ``ports``, ``open_files``, ``file_bytes``.
+A *report* says for each protection how it is enforced; where it is not, or in part, the text begins with ``NOT``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+from weft.sandbox import landlock, privileges, seccomp
+from weft.sandbox.kernel import LINUX
+
+_OWN_PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime",
+             "/proc/version", "/proc/filesystems", "/proc/sys/kernel/osrelease", "/proc/sys/kernel/ostype",
+             "/proc/sys/vm/overcommit_memory")  # fmt: skip
+"""What is readable of a ``/proc`` in which other processes are seen, too."""
+NOT = "not enforced: "
+PARTLY = "partly: "
+
+Policy = Mapping[str, Any]
+Report = Dict[str, str]
+
+
+def confine(policy: Policy, namespaces: Optional[str]) -> Tuple[Report, Optional[int]]:
+    """Apply ``policy``. ``namespaces``: why this process is in none of its own; '' where it is.
+
+    Returns the report, and the listener for refused system calls where there is one. Raises OSError only where less
+    than nothing would be left; what the kernel cannot do is in the report.
+    """
+    privileges.limit(open_files=policy["open_files"], file_bytes=policy["file_bytes"])
+    if not LINUX:
+        why = NOT + "this system has no sandbox that Weft knows"
+        return dict.fromkeys(("files", "exec", "network", "signals", "system calls"), why), None
+    abi = landlock.version()
+    privileges.give_up()
+    report = _told(lambda: _files(policy, abi, namespaces), "files", "exec")
+    report["signals"] = _signals(abi, namespaces)
+    listener, report["system calls"] = _calls(policy)
+    report["network"] = _network(policy, abi, namespaces, filtered=not report["system calls"].startswith(NOT))
+    return report, listener
+
+
+def _told(step: Callable[[], Report], *protections: str) -> Report:
+    try:
+        return step()
+    except OSError as error:
+        return dict.fromkeys(protections, f"{NOT}{error}")
+
+
+def _files(policy: Policy, abi: int, namespaces: Optional[str]) -> Report:
+    if not abi:
+        why = f"{NOT}this kernel has no Landlock, or it is switched off"
+        return {"files": why, "exec": why}
+    rules = landlock.Ruleset(abi, ports=bool(policy["ports"]))
+    try:
+        rules.allow(policy["read"], landlock.READ)
+        rules.allow(_OWN_PROC if namespaces else ("/proc",), landlock.READ)
+        rules.allow(policy["run"], landlock.RUN)
+        rules.allow(policy["write"], landlock.write_rights(abi))
+        rules.allow(policy["devices"], landlock.READ | landlock.WRITE_FILE)
+        if abi >= landlock.PORTS:
+            for port in policy["ports"]:
+                rules.allow_port(port)
+        rules.enforce()
+    finally:
+        rules.close()
+    return {"files": _how_files(abi, namespaces), "exec": f"Landlock {abi}"}
+
+
+def _how_files(abi: int, namespaces: Optional[str]) -> str:
+    if abi < landlock.TRUNCATION:
+        return f"{PARTLY}Landlock {abi} does not refuse to truncate files (Linux 6.2 does)"
+    if namespaces:
+        return f"{PARTLY}Landlock {abi}; owners and modes of the user's files can be changed ({namespaces})"
+    return f"Landlock {abi}, read-only mounts"
+
+
+def _signals(abi: int, namespaces: Optional[str]) -> str:
+    ways = [f"Landlock {abi}"] if abi >= landlock.SCOPES else []
+    ways += [] if namespaces else ["process ids of its own"]
+    return ", ".join(ways) or f"{NOT}Landlock {abi} has no scopes (Linux 6.12 has), and {namespaces}"
+
+
+def _calls(policy: Policy) -> Tuple[Optional[int], str]:
+    try:
+        listener = seccomp.install(policy["network"])
+    except OSError as error:
+        return None, f"{NOT}{error}"
+    return listener, "seccomp" if listener is not None else "seccomp, without telling what is refused"
+
+
+def _network(policy: Policy, abi: int, namespaces: Optional[str], *, filtered: bool) -> str:
+    wanted = policy["network"]
+    if wanted == "loopback":
+        return f"{NOT}{namespaces}" if namespaces else "a loopback of its own"
+    if wanted == "none":
+        return "seccomp: no sockets but Unix ones" if filtered else f"{NOT}system calls cannot be filtered"
+    if policy["ports"]:
+        needs = f"{NOT}Landlock {abi} knows no ports (Linux 6.7 does)"
+        return f"Landlock {abi}: TCP ports {', '.join(map(str, policy['ports']))}" if abi >= landlock.PORTS else needs
+    return "outbound is allowed"

@@ -1,0 +1,137 @@
+"""Namespaces: what a process and all below it see of the machine, and what ends with the first of them.
+
+Source: namespaces(7), user_namespaces(7), pid_namespaces(7), mount_setattr(2), netdevice(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import socket
+import struct
+from typing import Callable, Iterable, List, Optional, Tuple
+
+from weft.sandbox.kernel import call, checked, libc
+
+_MOUNTS, _IPC, _USER, _PIDS, _NETWORK = 0x00020000, 0x08000000, 0x10000000, 0x20000000, 0x40000000
+_BIND, _RECURSIVE, _SLAVE = 0x1000, 0x4000, 0x80000
+_NOSUID, _NODEV, _NOEXEC = 0x2, 0x4, 0x8
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_READ_ONLY, _NO_SETUID = 0x1, 0x2
+"""MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID."""
+_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
+_NO_PROGRAMS_IN_MEMORY = "/proc/sys/vm/memfd_noexec"
+_SHARED_MEMORY_BYTES = 64 * 1024 * 1024
+
+
+def enter(*, network: bool) -> None:
+    """Give this process a tree of mounts and shared memory of its own, and its children process ids of their own.
+
+    ``network``: and a network of its own, without any interface that is up. An ordinary user gets a user namespace for
+    it, in which it is the same user. Raises OSError where that cannot be had.
+    """
+    flags = _MOUNTS | _IPC | _PIDS | (_NETWORK if network else 0)
+    if os.geteuid() == 0:
+        _unshare(flags)
+        return
+    user, group = os.geteuid(), os.getegid()
+    _unshare(_USER | flags)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{user} {user} 1")
+    _write("/proc/self/gid_map", f"{group} {group} 1")
+
+
+def _unshare(flags: int) -> None:
+    call("unshare", flags)
+
+
+def settle(writable: Iterable[str], *, network: bool) -> Optional[str]:
+    """Make the namespaces that this process, the first of its own, has entered fit to live in.
+
+    Nothing but ``writable`` can be changed in any mount, not even by its owner's chmod; ``/proc`` shows nobody else;
+    ``/dev/shm`` is its own. Returns what of this could not be had, in words; None: nothing.
+    """
+    failed: List[str] = []
+    steps: Tuple[Tuple[str, Callable[[], None]], ...] = (
+        ("mounts of its own", lambda: _mount("none", "/", None, _RECURSIVE | _SLAVE)),
+        ("read-only mounts", lambda: _freeze(writable)),
+        ("a /proc of its own", lambda: _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)),
+        ("no programs in memory", _forbid_programs_in_memory),
+        ("a loopback of its own", _raise_loopback if network else lambda: None),
+    )
+    for what, step in steps:
+        try:
+            step()
+        except OSError as error:
+            failed.append(f"{what} ({os.strerror(error.errno or errno.EIO)})")
+    return ", ".join(failed) or None
+
+
+def _freeze(writable: Iterable[str]) -> None:
+    own = outermost(writable)
+    for path in own:
+        _mount(path, path, None, _BIND | _RECURSIVE)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        stay = writable_mounts(file, own)
+    _set_attributes("/", _READ_ONLY | _NO_SETUID, 0, _AT_RECURSIVE)
+    for path in stay:
+        _set_attributes(path, 0, _READ_ONLY, 0)
+    if os.path.isdir("/dev/shm"):  # noqa: S108 - a mount of its own, nobody else's folder
+        _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={_SHARED_MEMORY_BYTES}")  # noqa: S108
+
+
+def outermost(paths: Iterable[str]) -> List[str]:
+    """Those that exist, resolved, without the ones that lie in others."""
+    found: List[str] = []
+    for path in sorted({os.path.realpath(each) for each in paths}):
+        if os.path.exists(path) and not any(path.startswith(each.rstrip("/") + "/") for each in found):
+            found.append(path)
+    return found
+
+
+def writable_mounts(mountinfo: Iterable[str], paths: Iterable[str]) -> List[str]:
+    """The mounts at ``paths`` and in them that can be written to: what was read-only before stays so.
+
+    ``mountinfo``: lines of /proc/self/mountinfo, see proc_pid_mountinfo(5).
+    """
+    found: List[str] = []
+    for line in mountinfo:
+        point, options = line.split(" ")[4:6]
+        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point)
+        inside = any(point == path or point.startswith(path.rstrip("/") + "/") for path in paths)
+        if inside and "rw" in options.split(","):
+            found.append(point)
+    return found
+
+
+def _set_attributes(path: str, add: int, clear: int, flags: int) -> None:
+    attributes = struct.pack("QQQQ", add, clear, 0, 0)
+    call("mount_setattr", _AT_FDCWD, ctypes.c_char_p(os.fsencode(path)), flags, ctypes.c_char_p(attributes), 32)
+
+
+def _mount(source: str, target: str, kind: Optional[str], flags: int, data: Optional[str] = None) -> None:
+    words = [None if each is None else os.fsencode(each) for each in (source, target, kind)]
+    given = None if data is None else data.encode()
+    checked(int(libc().mount(*words, ctypes.c_ulong(flags), given)), f"mount {target}")
+
+
+def _forbid_programs_in_memory() -> None:
+    """A file that lies in memory alone is no way around ``exec``."""
+    if os.path.exists(_NO_PROGRAMS_IN_MEMORY):
+        _write(_NO_PROGRAMS_IN_MEMORY, "2")
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = bytearray(struct.pack("16sH22x", b"lo", 0))
+        fcntl.ioctl(any_socket, _GET_FLAGS, request)
+        (flags,) = struct.unpack_from("H", request, 16)
+        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH22x", b"lo", flags | _UP))
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)

@@ -1,0 +1,193 @@
+"""A warm interpreter that forks plugins' processes, each with a keeper. It runs no code of a plugin itself.
+
+One request is one byte with the ends of an instance (birth.Ends): the order itself goes to the keeper, so that no
+secret of a plugin is ever in the memory that all later ones inherit. When the host ends, or closes its end, the zygote
+ends everything below it, and itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Set
+
+from weft.sandbox import namespaces
+from weft.sandbox.kernel import LINUX, adopt_orphans, set_process_name
+from weft.zygote.birth import Ends
+from weft.zygote.keeper import keep
+from weft.zygote.messages import read_order
+from weft.zygote.signs import Signs, children
+
+_WARM = ("asyncio", "concurrent.futures.thread", "contextvars", "inspect", "logging", "traceback", "typing")
+"""Of the standard library, what every plugin's process needs."""
+_WARM_WEFT = ("weft.sdk.process", "weft.sdk.asgi", "weft.sdk.web", "weft.sdk.provider", "weft.sdk.lifespan")
+"""The plugin's side of weft; it takes msgspec and uvloop where they are found."""
+_HELPERS = ("msgspec", "uvloop")
+_ROUND = 0.01
+"""Seconds between two looks for what is left."""
+
+
+def main(descriptor: int, *helpers: str) -> None:
+    """Fork what the host on that socket asks for, until it is gone. ``helpers``: where msgspec and uvloop are."""
+    _close_all_but(descriptor)
+    control = socket.socket(fileno=descriptor)
+    os.set_inheritable(descriptor, False)
+    signs = Signs()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the host decides when it ends
+    set_process_name("weft-zygote")
+    adopt_orphans()
+    warm()
+    for each in helpers:
+        sys.path.remove(each)  # each instance searches them after everything of its own
+    Zygote(control, signs).serve()
+    os._exit(0)
+
+
+def _close_all_but(control: int) -> None:
+    """Close what the host's event loop let this process inherit: uvloop closes nothing that is inheritable."""
+    for descriptor in map(int, os.listdir("/dev/fd")):
+        if descriptor > 2 and descriptor != control:
+            with contextlib.suppress(OSError):  # the listing's own is closed already
+                os.close(descriptor)
+
+
+def warm() -> None:
+    """Load what every plugin's process needs, and leave it out of later collections of garbage.
+
+    Where the plugins' own packages include a helper, theirs is to be found: nothing is loaded then that uses it.
+    """
+    for name in _WARM:
+        importlib.import_module(name)
+    if not _brought(sys.executable):
+        for name in _WARM_WEFT:
+            importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # plugins run without it
+            importlib.import_module("uvloop")
+    gc.collect()
+    gc.freeze()
+
+
+def _brought(executable: str) -> bool:
+    """Whether the virtual environment of that interpreter, where it is one, holds helpers of its own."""
+    root = os.path.dirname(os.path.dirname(executable))
+    if not os.path.exists(os.path.join(root, "pyvenv.cfg")):
+        return False
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folder = os.path.join(root, "lib", version, "site-packages")
+    return any(os.path.exists(os.path.join(folder, name)) for name in _HELPERS)
+
+
+class Zygote:
+    """Serves one host on ``control``."""
+
+    def __init__(self, control: socket.socket, signs: Signs) -> None:
+        self._control = control
+        self._signs = signs
+        self._keepers: Set[int] = set()
+
+    def serve(self) -> None:
+        """Returns when the host is gone, and everything below with it."""
+        waiting = self._signs.poll()
+        waiting.register(self._control, select.POLLIN)
+        serving = True
+        while serving:
+            for descriptor, _ in waiting.poll():
+                if descriptor == self._signs.host:
+                    serving = False
+                elif descriptor == self._control.fileno():
+                    serving = self._take() and serving
+                else:
+                    self._signs.clear()
+            self._reap()
+            self._end_strangers()
+        self._end_all()
+
+    def _take(self) -> bool:
+        request, descriptors, _, _ = socket.recv_fds(self._control, 1, len(Ends._fields))
+        if not request:
+            return False
+        if len(descriptors) == len(Ends._fields):
+            self._start(Ends(*descriptors))
+        for each in descriptors:
+            os.close(each)
+        return True
+
+    def _start(self, ends: Ends) -> None:
+        """Fork a keeper, by way of a process that enters the keeper's namespaces and leaves it behind."""
+        readable, writable = os.pipe()
+        first = os.fork()
+        if first == 0:
+            os.close(readable)
+            self._control.close()
+            _lead(ends, self._signs, writable)
+        os.close(writable)
+        keeper = os.read(readable, 32)
+        os.close(readable)
+        if keeper != b"%d" % first:
+            os.waitpid(first, 0)
+        if keeper:
+            self._keepers.add(int(keeper))
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._keepers.discard(pid)
+
+    def _end_strangers(self) -> None:
+        """A child that is no keeper has lost its keeper: it goes after it."""
+        if LINUX:
+            for pid in children() - self._keepers:
+                os.kill(pid, signal.SIGKILL)
+
+    def _end_all(self) -> None:
+        """Keepers end their own by themselves; what is left in the end is ended here."""
+        deadline = time.monotonic() + 0.5
+        while True:
+            self._reap()
+            left = children() if LINUX else set(self._keepers)
+            if not left:
+                return
+            for pid in left - self._keepers if time.monotonic() < deadline else left:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(_ROUND)
+
+
+def _lead(ends: Ends, signs: Signs, report: int) -> None:
+    """In a process of its own: become the keeper, or leave one behind in new namespaces. Never returns.
+
+    ``report``: a descriptor for the keeper's process id.
+    """
+    try:
+        with socket.socket(fileno=os.dup(ends.host)) as host:
+            order = read_order(host)
+        outside = ""
+        try:
+            namespaces.enter(network=order["policy"]["network"] == "loopback")
+        except OSError as error:
+            outside = f"no namespaces of its own: {error}"
+        if not outside:
+            keeper = os.fork()
+            if keeper:
+                os.write(report, b"%d" % keeper)
+                os._exit(0)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        else:
+            os.write(report, b"%d" % os.getpid())
+        os.close(report)
+        signs.renew()
+        keep(order, ends, signs, outside)
+    finally:
+        os._exit(1)
