@@ -50,7 +50,8 @@ async def app(scope, receive, send):
         left.append((await receive())["type"])
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": repr(left if path == "/left" else int(os.environ["WEFT_PID"])).encode()})
+    body = repr(left) if path == "/left" else os.environ["WEFT_PID"]
+    await send({"type": "http.response.body", "body": body.encode()})
 """
 DEAF = """
 import asyncio
