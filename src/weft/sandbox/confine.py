@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
-from weft.sandbox import landlock, privileges, seccomp
+from weft.sandbox import landlock, namespaces, privileges, seccomp
 from weft.sandbox.kernel import LINUX
 
 _OWN_PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime",
@@ -23,8 +23,8 @@ Policy = Mapping[str, Any]
 Report = Dict[str, str]
 
 
-def confine(policy: Policy, namespaces: Optional[str]) -> Tuple[Report, Optional[int]]:
-    """Apply ``policy``. ``namespaces``: why this process is in none of its own; '' where it is.
+def confine(policy: Policy, outside: str) -> Tuple[Report, Optional[int]]:
+    """Apply ``policy``. ``outside``: why this process is in no namespaces of its own; '' where it is.
 
     Returns the report, and the listener for refused system calls where there is one. Raises OSError only where less
     than nothing would be left; what the kernel cannot do is in the report.
@@ -34,11 +34,12 @@ def confine(policy: Policy, namespaces: Optional[str]) -> Tuple[Report, Optional
         why = NOT + "this system has no sandbox that Weft knows"
         return dict.fromkeys(("files", "exec", "network", "signals", "system calls"), why), None
     abi = landlock.version()
+    memory_files = namespaces.forbids_programs_in_memory()
     privileges.give_up()
-    report = _told(lambda: _files(policy, abi, namespaces), "files", "exec")
-    report["signals"] = _signals(abi, namespaces)
-    listener, report["system calls"] = _calls(policy)
-    report["network"] = _network(policy, abi, namespaces, filtered=not report["system calls"].startswith(NOT))
+    report = _told(lambda: _files(policy, abi, outside), "files", "exec")
+    report["signals"] = _signals(abi, outside)
+    listener, report["system calls"] = _calls(policy, memory_files=memory_files)
+    report["network"] = _network(policy, abi, outside, filtered=not report["system calls"].startswith(NOT))
     return report, listener
 
 
@@ -49,52 +50,54 @@ def _told(step: Callable[[], Report], *protections: str) -> Report:
         return dict.fromkeys(protections, f"{NOT}{error}")
 
 
-def _files(policy: Policy, abi: int, namespaces: Optional[str]) -> Report:
+def _files(policy: Policy, abi: int, outside: str) -> Report:
     if not abi:
         why = f"{NOT}this kernel has no Landlock, or it is switched off"
         return {"files": why, "exec": why}
     rules = landlock.Ruleset(abi, ports=bool(policy["ports"]))
     try:
         rules.allow(policy["read"], landlock.READ)
-        rules.allow(_OWN_PROC if namespaces else ("/proc",), landlock.READ)
+        rules.allow(_OWN_PROC if outside else ("/proc",), landlock.READ)
         rules.allow(policy["run"], landlock.RUN)
         rules.allow(policy["write"], landlock.write_rights(abi))
         rules.allow(policy["devices"], landlock.READ | landlock.WRITE_FILE)
+        if not outside:
+            rules.allow(["/dev/shm"], landlock.write_rights(abi))  # noqa: S108 - it is its own
         if abi >= landlock.PORTS:
             for port in policy["ports"]:
                 rules.allow_port(port)
         rules.enforce()
     finally:
         rules.close()
-    return {"files": _how_files(abi, namespaces), "exec": f"Landlock {abi}"}
+    return {"files": _how_files(abi, outside), "exec": f"Landlock {abi}"}
 
 
-def _how_files(abi: int, namespaces: Optional[str]) -> str:
+def _how_files(abi: int, outside: str) -> str:
     if abi < landlock.TRUNCATION:
         return f"{PARTLY}Landlock {abi} does not refuse to truncate files (Linux 6.2 does)"
-    if namespaces:
-        return f"{PARTLY}Landlock {abi}; owners and modes of the user's files can be changed ({namespaces})"
+    if outside:
+        return f"{PARTLY}Landlock {abi}; owners and modes of the user's files can be changed ({outside})"
     return f"Landlock {abi}, read-only mounts"
 
 
-def _signals(abi: int, namespaces: Optional[str]) -> str:
+def _signals(abi: int, outside: str) -> str:
     ways = [f"Landlock {abi}"] if abi >= landlock.SCOPES else []
-    ways += [] if namespaces else ["process ids of its own"]
-    return ", ".join(ways) or f"{NOT}Landlock {abi} has no scopes (Linux 6.12 has), and {namespaces}"
+    ways += [] if outside else ["process ids of its own"]
+    return ", ".join(ways) or f"{NOT}Landlock {abi} has no scopes (Linux 6.12 has), and {outside}"
 
 
-def _calls(policy: Policy) -> Tuple[Optional[int], str]:
+def _calls(policy: Policy, *, memory_files: bool) -> Tuple[Optional[int], str]:
     try:
-        listener = seccomp.install(policy["network"])
+        listener = seccomp.install(policy["network"], memory_files=memory_files)
     except OSError as error:
         return None, f"{NOT}{error}"
     return listener, "seccomp" if listener is not None else "seccomp, without telling what is refused"
 
 
-def _network(policy: Policy, abi: int, namespaces: Optional[str], *, filtered: bool) -> str:
+def _network(policy: Policy, abi: int, outside: str, *, filtered: bool) -> str:
     wanted = policy["network"]
     if wanted == "loopback":
-        return f"{NOT}{namespaces}" if namespaces else "a loopback of its own"
+        return f"{NOT}{outside}" if outside else "a loopback of its own"
     if wanted == "none":
         return "seccomp: no sockets but Unix ones" if filtered else f"{NOT}system calls cannot be filtered"
     if policy["ports"]:

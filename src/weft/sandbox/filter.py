@@ -51,6 +51,8 @@ _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 """What types into somebody's terminal."""
 _PERSONALITY_ASKED = 0xFFFFFFFF
+_NO_EXEC = 0x8
+"""MFD_NOEXEC_SEAL: a file in memory that can never be executed."""
 
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCH, _FIRST_ARG = 0, 4, 16
@@ -66,8 +68,11 @@ def refuse(errno: int) -> int:
     return 0x00050000 | errno
 
 
-def program(machine: str, numbers: Mapping[str, int], network: str, refusal: int) -> bytes:
-    """The filter for a machine: struct sock_filter, 8 bytes a step. ``refusal``: the verdict for what is refused."""
+def program(machine: str, numbers: Mapping[str, int], network: str, refusal: int, *, memory_files: bool) -> bytes:
+    """The filter for a machine: struct sock_filter, 8 bytes a step. ``refusal``: the verdict for what is refused.
+
+    ``memory_files``: whether a file in memory may be made that could be executed.
+    """
     steps: List[Step] = [
         (_LOAD, 0, 0, _ARCH),
         *_if(_EQUAL, ARCHITECTURES[machine], otherwise=KILL),
@@ -84,6 +89,8 @@ def program(machine: str, numbers: Mapping[str, int], network: str, refusal: int
     steps += _argument(numbers["socket"], [(_EQUAL, each, ALLOW) for each in FAMILIES[network]], refusal)
     steps += _argument(numbers["personality"], [(_EQUAL, each, ALLOW) for each in (0, _PERSONALITY_ASKED)], refusal)
     steps += _second_argument(numbers["ioctl"], [(_EQUAL, each, refusal) for each in (_TIOCSTI, _TIOCLINUX)], ALLOW)
+    if not memory_files:
+        steps += _second_argument(numbers["memfd_create"], [(_ANY_BIT, _NO_EXEC, ALLOW)], refusal)
     steps.append((_RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 

@@ -5,6 +5,7 @@ Source: namespaces(7), user_namespaces(7), pid_namespaces(7), mount_setattr(2), 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -59,7 +60,6 @@ def settle(writable: Iterable[str], *, network: bool) -> Optional[str]:
         ("mounts of its own", lambda: _mount("none", "/", None, _RECURSIVE | _SLAVE)),
         ("read-only mounts", lambda: _freeze(writable)),
         ("a /proc of its own", lambda: _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)),
-        ("no programs in memory", _forbid_programs_in_memory),
         ("a loopback of its own", _raise_loopback if network else lambda: None),
     )
     for what, step in steps:
@@ -67,6 +67,8 @@ def settle(writable: Iterable[str], *, network: bool) -> Optional[str]:
             step()
         except OSError as error:
             failed.append(f"{what} ({os.strerror(error.errno or errno.EIO)})")
+    with contextlib.suppress(OSError):  # where it may not, calls are filtered for it
+        _write(_NO_PROGRAMS_IN_MEMORY, "2")
     return ", ".join(failed) or None
 
 
@@ -118,10 +120,13 @@ def _mount(source: str, target: str, kind: Optional[str], flags: int, data: Opti
     checked(int(libc().mount(*words, ctypes.c_ulong(flags), given)), f"mount {target}")
 
 
-def _forbid_programs_in_memory() -> None:
-    """A file that lies in memory alone is no way around ``exec``."""
-    if os.path.exists(_NO_PROGRAMS_IN_MEMORY):
-        _write(_NO_PROGRAMS_IN_MEMORY, "2")
+def forbids_programs_in_memory() -> bool:
+    """Whether files that lie in memory alone cannot be executed by what has these process ids."""
+    try:
+        with open(_NO_PROGRAMS_IN_MEMORY, encoding="ascii") as file:
+            return file.read().strip() == "2"
+    except OSError:
+        return False
 
 
 def _raise_loopback() -> None:

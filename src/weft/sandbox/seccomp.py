@@ -25,8 +25,10 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
 
 
-def install(network: str) -> Optional[int]:
+def install(network: str, *, memory_files: bool) -> Optional[int]:
     """Filter this process's calls from now on, for ever; it must have no_new_privs set.
+
+    ``memory_files``: whether files in memory are allowed that could be executed.
 
     Returns the descriptor of a listener for what is refused; None where the kernel has none to give. Raises OSError
     where calls cannot be filtered at all.
@@ -34,14 +36,14 @@ def install(network: str) -> Optional[int]:
     if machine() not in filters.ARCHITECTURES:
         raise OSError(38, f"no filter for this machine ({machine()})")
     try:
-        return _install(network, filters.NOTIFY, _SPEC_ALLOW | _NEW_LISTENER)
+        return _install(network, memory_files, filters.NOTIFY, _SPEC_ALLOW | _NEW_LISTENER)
     except OSError:
-        _install(network, filters.refuse(filters.EPERM), _SPEC_ALLOW)
+        _install(network, memory_files, filters.refuse(filters.EPERM), _SPEC_ALLOW)
         return None
 
 
-def _install(network: str, refusal: int, flags: int) -> int:
-    code = filters.program(machine(), numbers(), network, refusal)
+def _install(network: str, memory_files: bool, refusal: int, flags: int) -> int:
+    code = filters.program(machine(), numbers(), network, refusal, memory_files=memory_files)
     program = _Program(len(code) // 8, code)
     return call("seccomp", _SET_MODE_FILTER, flags, ctypes.byref(program))
 
