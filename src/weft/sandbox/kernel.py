@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import sys
+from functools import cache
 from typing import Any, Mapping
 
 LINUX = sys.platform == "linux"
@@ -46,9 +47,10 @@ _AARCH64 = {
 NUMBERS: Mapping[str, Mapping[str, int]] = {"x86_64": _X86_64, "aarch64": _AARCH64}
 """System call numbers by machine, from the kernel's asm/unistd.h of each."""
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 
 
+@cache
 def machine() -> str:
     """The machine's name, as NUMBERS has them."""
     return {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
@@ -59,6 +61,7 @@ def numbers() -> Mapping[str, int]:
     return NUMBERS.get(machine(), {}) if LINUX else {}
 
 
+@cache
 def libc() -> Any:
     """The C library, whose calls set ``ctypes.get_errno()``."""
     return ctypes.CDLL(None, use_errno=True)
@@ -101,12 +104,6 @@ def die_with_parent() -> None:
     """End this process when its parent does, where the system can."""
     if LINUX:
         prctl(_PR_SET_PDEATHSIG, 9)
-
-
-def hide_memory() -> None:
-    """Let no process of the same user look into this one, where the system can."""
-    if LINUX:
-        prctl(_PR_SET_DUMPABLE, 0)
 
 
 def set_process_name(name: str) -> None:

@@ -10,7 +10,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import re
 import socket
 import struct
 from typing import Callable, Iterable, List, Optional, Tuple
@@ -23,38 +22,62 @@ _NOSUID, _NODEV, _NOEXEC = 0x2, 0x4, 0x8
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _READ_ONLY, _NO_SETUID = 0x1, 0x2
 """MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID."""
+_ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
+"""What the kernel writes in mountinfo for what would end a field."""
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 _NO_PROGRAMS_IN_MEMORY = "/proc/sys/vm/memfd_noexec"
 _SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 
 
-def enter(*, network: bool) -> None:
-    """Give this process a tree of mounts and shared memory of its own, and its children process ids of their own.
+class Births:
+    """Lets a process give each of its children process ids of its own, without leaving its own.
 
-    ``network``: and a network of its own, without any interface that is up. An ordinary user gets a user namespace for
-    it, in which it is the same user. Raises OSError where that cannot be had.
+    An ordinary user's process moves into a user namespace for that, in which it is the same user. ``outside``: why it
+    cannot; '': it can.
     """
-    flags = _MOUNTS | _IPC | _PIDS | (_NETWORK if network else 0)
-    if os.geteuid() == 0:
-        _unshare(flags)
-        return
+
+    def __init__(self) -> None:
+        self._home: Optional[int] = None
+        self.outside = ""
+        try:
+            if os.geteuid() != 0:
+                _become_namespace_owner()
+            self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            self.begin()
+            self.end()
+        except OSError as error:
+            self.outside = f"no namespaces of its own: {error}"
+
+    def begin(self) -> None:
+        """The next child is the first process of a new namespace of process ids."""
+        if not self.outside:
+            call("unshare", _PIDS)
+
+    def end(self) -> None:
+        """Children from now on are of this process's own again."""
+        if not self.outside and self._home is not None:
+            call("setns", self._home, _PIDS)
+
+
+def _become_namespace_owner() -> None:
     user, group = os.geteuid(), os.getegid()
-    _unshare(_USER | flags)
+    call("unshare", _USER)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{user} {user} 1")
     _write("/proc/self/gid_map", f"{group} {group} 1")
 
 
-def _unshare(flags: int) -> None:
-    call("unshare", flags)
-
-
 def settle(writable: Iterable[str], *, network: bool) -> Optional[str]:
-    """Make the namespaces that this process, the first of its own, has entered fit to live in.
+    """Give this process, which has process ids of its own, mounts and shared memory of its own; all fit to live in.
 
-    Nothing but ``writable`` can be changed in any mount, not even by its owner's chmod; ``/proc`` shows nobody else;
-    ``/dev/shm`` is its own. Returns what of this could not be had, in words; None: nothing.
+    ``network``: and a network of its own, in which it reaches nobody but itself. Nothing but ``writable`` can be changed
+    in any mount, not even by its owner's chmod; ``/proc`` shows nobody else; ``/dev/shm`` is its own. Returns what of
+    this could not be had, in words; None: nothing.
     """
+    try:
+        call("unshare", _MOUNTS | _IPC | (_NETWORK if network else 0))
+    except OSError as error:
+        return str(error)
     failed: List[str] = []
     steps: Tuple[Tuple[str, Callable[[], None]], ...] = (
         ("mounts of its own", lambda: _mount("none", "/", None, _RECURSIVE | _SLAVE)),
@@ -102,7 +125,8 @@ def writable_mounts(mountinfo: Iterable[str], paths: Iterable[str]) -> List[str]
     found: List[str] = []
     for line in mountinfo:
         point, options = line.split(" ")[4:6]
-        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point)
+        for code, sign in _ESCAPES:
+            point = point.replace(code, sign)
         inside = any(point == path or point.startswith(path.rstrip("/") + "/") for path in paths)
         if inside and "rw" in options.split(","):
             found.append(point)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, NamedTuple, Optional
 
+from weft.sandbox import namespaces
 from weft.sandbox.confine import confine
 from weft.sandbox.kernel import die_with_parent, set_process_name
-from weft.zygote.messages import read_line, tell
+from weft.zygote.messages import listen, tell
 
 WIRE = 3
-"""The descriptor by which a plugin's process reaches its host, whatever else it has."""
-_SPARE = 10
-"""Descriptors below it may be in the way."""
+"""The descriptor by which a plugin's process reaches its host. In a zygote its control socket is there, and so every
+other descriptor is above it."""
+_FAILED = 70
+"""Exit code of a process that did not come to run the plugin."""
 
 
 class Ends(NamedTuple):
@@ -29,51 +30,48 @@ class Ends(NamedTuple):
     stderr: int
 
 
-def be_born(order: Dict[str, Any], ends: Ends, namespaces: str, keeper: int) -> None:
-    """Become the plugin; never returns. ``keeper``: where the keeper awaits a listener for refused calls."""
-    host = socket.socket(fileno=fcntl.fcntl(ends.host, fcntl.F_DUPFD_CLOEXEC, _SPARE))
+def be_born(ends: Ends, keeper: socket.socket, outside: str) -> None:
+    """Become the plugin; never returns.
+
+    ``keeper``: where it awaits a listener for refused calls. ``outside``: why there are no namespaces; '': there are.
+    """
     try:
-        keeper = fcntl.fcntl(keeper, fcntl.F_DUPFD_CLOEXEC, _SPARE)
-        _leave_zygote(order["name"])
-        tell(host, born=os.getpid())
-        outer = read_line(host)  # from here on it is under its limits
+        _leave_zygote()
+        tell(ends.host, born=os.getpid())
+        order = listen(ends.host)
+        set_process_name(order["name"])
+        policy = order["policy"]
+        if not outside:
+            outside = namespaces.settle(policy["write"], network=policy["network"] == "loopback") or ""
+        variables = {**order["variables"], "WEFT_PID": str(listen(ends.host))}  # and it is under its limits
         _take_over(ends)
         os.chdir(order["folder"])
-        _set_variables({**order["variables"], "WEFT_PID": outer.decode()})
-        report, listener = confine(order["policy"], namespaces)
-        with socket.socket(fileno=keeper) as channel:
-            socket.send_fds(channel, [b"-"], [] if listener is None else [listener])
-        tell(host, ready=report)
+        _set_variables(variables)
+        report, listener = confine(policy, outside)
+        _hand_over(keeper, listener)
+        tell(ends.host, ready=report)
         if order["argv"]:
-            _execute(order["argv"], host)
-        os.closerange(WIRE + 1, _most_descriptors())
-        host.detach()
+            os.execv(order["argv"][0], order["argv"])  # noqa: S606 - no shell is wanted
+        os.closerange(WIRE + 1, max(map(int, os.listdir("/dev/fd"))) + 1)
     except BaseException as error:
-        tell(host, failed=f"{type(error).__name__}: {error}")
-        os._exit(70)
+        tell(ends.host, failed=f"{type(error).__name__}: {error}")
+        os._exit(_FAILED)
     _run(order)
 
 
-def _leave_zygote(name: str) -> None:
+def _leave_zygote() -> None:
     os.setsid()
     die_with_parent()
-    set_process_name(name)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _take_over(ends: Ends) -> None:
-    """Put the four descriptors in their places."""
+    """Put nothing, two pipes and the wire in the places of the zygote's own descriptors."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    given = (nothing, ends.stdout, ends.stderr, ends.wire)
-    spares = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _SPARE) for each in given]
-    for place, spare in enumerate(spares):
-        os.dup2(spare, place)
-
-
-def _most_descriptors() -> int:
-    return max(int(each) for each in os.listdir("/dev/fd")) + 1
+    for place, descriptor in enumerate((nothing, ends.stdout, ends.stderr, ends.wire)):
+        os.dup2(descriptor, place)
 
 
 def _set_variables(variables: Dict[str, str]) -> None:
@@ -82,12 +80,8 @@ def _set_variables(variables: Dict[str, str]) -> None:
     time.tzset()
 
 
-def _execute(argv: List[str], host: socket.socket) -> None:
-    try:
-        os.execv(argv[0], argv)  # noqa: S606 - no shell is wanted
-    except OSError as error:
-        tell(host, failed=f"{argv[0]} cannot be run: {error}")
-        os._exit(70)
+def _hand_over(keeper: socket.socket, listener: Optional[int]) -> None:
+    socket.send_fds(keeper, [b"-"], [] if listener is None else [listener])
 
 
 def _run(order: Dict[str, Any]) -> None:
@@ -105,4 +99,4 @@ def _run(order: Dict[str, Any]) -> None:
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
-        os._exit(70)
+        os._exit(_FAILED)

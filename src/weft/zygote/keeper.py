@@ -1,7 +1,11 @@
-"""One instance's keeper: the first process of its namespaces, or else the one that adopts what it leaves behind.
+"""One instance's keeper: the first process of its namespace, or else the one that adopts what it leaves behind.
 
 It answers for the kernel what the plugin is refused, reaps what ends, and when the plugin ends, or the host does, ends
 everything that is left below it. It runs no code of the plugin.
+
+Whatever a keeper touches of its zygote's memory is its own as long as it lives. So it uses the plainest functions there
+are, and leaves all that can be left to the plugin's process. It keeps its capabilities, where it has any: they are what
+keeps the plugin, which has none, from looking into it.
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 from typing import Any, Dict, Optional, Set, Tuple
 
 from weft.sandbox import filter as filters
-from weft.sandbox import namespaces, privileges, seccomp
-from weft.sandbox.kernel import adopt_orphans, hide_memory, set_process_name
+from weft.sandbox import seccomp
+from weft.sandbox.kernel import adopt_orphans
 from weft.zygote.birth import Ends, be_born
 from weft.zygote.messages import tell
 from weft.zygote.signs import Signs, children
@@ -26,44 +31,38 @@ _TELL_EVERY = 1.0
 _ROUND = 0.01
 """Seconds between two looks for what is left."""
 
+Channel = Tuple[socket.socket, socket.socket]
+"""The keeper's end, and the plugin's: by which a listener for refused calls comes."""
 
-def keep(order: Dict[str, Any], ends: Ends, signs: Signs, outside: str) -> None:
-    """Start the instance and keep it to its end; never returns. ``outside``: why it has no namespaces; '': it has."""
-    host = socket.socket(fileno=ends.host)
+
+def keep(ends: Ends, channel: Channel, signs: Signs, outside: str) -> None:
+    """Start the instance and keep it to its end; never returns. ``outside``: see birth.be_born."""
     try:
-        policy = order["policy"]
-        tell(host, keeper=os.getpid())
+        signs.renew()
         if outside:
             adopt_orphans()
-        else:
-            outside = namespaces.settle(policy["write"], network=policy["network"] == "loopback") or ""
-        ours, theirs = socket.socketpair()
         plugin = os.fork()
         if plugin == 0:
-            ours.close()
-            be_born(order, ends, outside, theirs.fileno())
-        theirs.close()
-        for each in (ends.wire, ends.stdout, ends.stderr):
+            be_born(ends, channel[1], outside)
+        for each in (ends.wire, ends.stdout, ends.stderr, channel[1].detach()):
             os.close(each)
-        set_process_name("weft-keeper")
-        hide_memory()
-        privileges.give_up()
-        Keeper(host, signs, plugin, ours).serve()
+        Keeper(ends.host, signs, plugin, channel[0]).serve()
     except BaseException as error:
-        tell(host, failed=f"its keeper: {type(error).__name__}: {error}")
+        tell(ends.host, failed=f"its keeper: {type(error).__name__}: {error}")
     finally:
-        os._exit(0)  # in namespaces of its own, the kernel ends whatever is left in them
+        os._exit(0)  # the first process of a namespace takes all others with it
 
 
 class Keeper:
-    """Waits for what happens to one instance. ``channel``: by which a listener for refused calls comes."""
+    """Waits for what happens to one instance."""
 
-    def __init__(self, host: socket.socket, signs: Signs, plugin: int, channel: socket.socket) -> None:
+    def __init__(self, host: int, signs: Signs, plugin: int, channel: socket.socket) -> None:
         self._host = host
         self._signs = signs
         self._plugin = plugin
         self._channel = channel
-        self._listener: Optional[int] = None
+        self._channel_at = channel.fileno()
+        self._listener = -1
         self._refused: Dict[str, int] = {}
         self._told: Set[str] = set()
         self._tell_at = 0.0
@@ -73,35 +72,37 @@ class Keeper:
         """Returns when the plugin has ended, by itself or with its host, and nothing of it is left."""
         waiting = self._signs.poll()
         waiting.register(self._host, select.POLLRDHUP)
-        waiting.register(self._channel, select.POLLIN)
+        waiting.register(self._channel_at, select.POLLIN)
         while self._end is None:
             for descriptor, _ in waiting.poll(self._patience()):
-                if descriptor in (self._host.fileno(), self._signs.host):
-                    os.kill(self._plugin, signal.SIGKILL)
-                    self._end = 0, 0
-                elif descriptor == self._channel.fileno():
-                    waiting.unregister(descriptor)
-                    self._take_listener(waiting)
-                elif descriptor == self._listener:
-                    self._refuse(waiting)
-                else:
-                    self._signs.clear()
-            self._reap(os.WNOHANG)
-            self._tell_refused()
+                self._heed(descriptor, waiting)
+            self._reap()
+            if self._refused:
+                self._tell_refused()
         self._finish()
+
+    def _heed(self, descriptor: int, waiting: Any) -> None:
+        if descriptor in (self._host, self._signs.host):
+            self._end = signal.SIGKILL, 0
+        elif descriptor == self._channel_at:
+            waiting.unregister(descriptor)
+            self._take_listener(waiting)
+        elif descriptor == self._listener:
+            self._refuse(waiting)
+        else:
+            self._signs.clear()
 
     def _patience(self) -> Optional[float]:
         return max(0.0, self._tell_at - time.monotonic()) * 1000 + 1 if self._refused else None
 
     def _take_listener(self, waiting: Any) -> None:
-        _, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+        _, notes, _, _ = self._channel.recvmsg(1, socket.CMSG_SPACE(4))
         self._channel.close()
-        if descriptors:
-            self._listener = descriptors[0]
+        if notes:
+            self._listener = int.from_bytes(notes[0][2][:4], sys.byteorder)
             waiting.register(self._listener, select.POLLIN)
 
     def _refuse(self, waiting: Any) -> None:
-        assert self._listener is not None
         call = seccomp.answer(self._listener)
         if call is None:
             if select.select([self._listener], [], [], 0)[0]:  # hung up: nobody is left whom it filters
@@ -114,17 +115,17 @@ class Keeper:
 
     def _tell_refused(self) -> None:
         now = time.monotonic()
-        if self._refused and (now >= self._tell_at or not self._told.issuperset(self._refused)):
+        if now >= self._tell_at or not self._told.issuperset(self._refused):
             if tell(self._host, refused=self._refused):
                 self._told.update(self._refused)
                 self._refused = {}
             self._tell_at = now + _TELL_EVERY
 
-    def _reap(self, flags: int) -> bool:
+    def _reap(self) -> bool:
         """Collect what has ended; whether anything is left."""
         while True:
             try:
-                pid, status, usage = os.wait4(-1, flags)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return False
             if pid == 0:
@@ -136,17 +137,17 @@ class Keeper:
         """End what the plugin left, and tell how it ended itself."""
         while True:
             end_below()
-            if not self._reap(os.WNOHANG):
+            if not self._reap():
                 break
             time.sleep(_ROUND)
-        self._tell_at = 0.0
-        self._tell_refused()
+        if self._refused:
+            tell(self._host, refused=self._refused)
         assert self._end is not None
         tell(self._host, ended=self._end[0], peak=self._end[1])
 
 
 def end_below() -> None:
-    """End every other process of these namespaces, or, where they are not our own, every child."""
+    """End every other process of this namespace, or, where there is none of our own, every child."""
     if os.getpid() == 1:
         with contextlib.suppress(ProcessLookupError):  # there is none
             os.kill(-1, signal.SIGKILL)

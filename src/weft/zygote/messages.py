@@ -1,53 +1,53 @@
-"""What a host and a keeper tell each other, over one stream socket: JSON values, a line each.
+"""What a host and one instance tell each other, over one stream socket.
 
-The host sends the *order* of what to start and, once it has placed the newborn process under its limits, its process
-id, which is the plugin's ``WEFT_PID``: in namespaces of its own, the plugin sees another one. The other end sends
-``{"keeper": pid}`` and ``{"born": pid}``, with which the kernel tells the host their ids as it knows them; ``{"ready":
-report}`` or ``{"failed": why}``; ``{"refused": {call: times}}``; and ``{"ended": status, "peak": bytes}``, after which
-nothing of the instance is left.
+The newborn process says ``{"born": pid}``, with which the kernel tells the host its id as the host knows it. The host
+sends the *order* of what to start and, once the process is under its limits, that id, which is the plugin's
+``WEFT_PID``: in namespaces of its own, the plugin sees another one. The answer is ``{"ready": report}``, or
+``{"failed": why}``. The keeper says ``{"refused": {call: times}}``, and ``{"ended": status, "peak": bytes}``, after
+which nothing of the instance is left. To the host each message is a line of JSON; from it each comes after its length.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import select
-import socket
-from typing import Any, Dict
+from typing import Any
 
-_LINE = 64 * 1024
+_LENGTH = 8
+"""Hexadecimal digits."""
 _PATIENCE = 1000
 """Milliseconds that a message waits for a host that does not read."""
 
 
-def tell(host: socket.socket, **message: Any) -> bool:
-    """Send one message; False where nobody takes it."""
+def tell(host: int, **message: Any) -> bool:
+    """Send one message to the host at that descriptor; False where nobody takes it."""
     line = json.dumps(message).encode() + b"\n"
     waiting = select.poll()
     waiting.register(host, select.POLLOUT)
-    if not waiting.poll(_PATIENCE):
-        return False
     try:
-        return host.send(line, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(line)
+        return bool(waiting.poll(_PATIENCE)) and os.write(host, line) == len(line)
     except OSError:
         return False
 
 
-def read_line(host: socket.socket) -> bytes:
-    """The next line without its end, one byte of what follows never taken. Raises EOFError."""
-    line = b""
-    while not line.endswith(b"\n"):
-        seen = host.recv(_LINE, socket.MSG_PEEK)
-        if not seen:
+def frame(message: Any) -> bytes:
+    """What the host sends for ``message``."""
+    text = json.dumps(message).encode()
+    return b"%0*x" % (_LENGTH, len(text)) + text
+
+
+def listen(host: int) -> Any:
+    """The host's next message, of which nothing is taken but itself. Raises EOFError when the host is gone."""
+    return json.loads(_read(host, int(_read(host, _LENGTH), 16)))
+
+
+def _read(host: int, size: int) -> bytes:
+    parts = []
+    while size:
+        part = os.read(host, size)
+        if not part:
             raise EOFError("the host is gone")
-        end = seen.find(b"\n") + 1
-        line += host.recv(end or len(seen))
-    return line[:-1]
-
-
-def read_order(host: socket.socket) -> Dict[str, Any]:
-    """What to start: ``name``, ``folder``, ``variables``, ``policy``, ``paths``, ``site``, ``argv`` (None: the plugin).
-
-    Raises EOFError.
-    """
-    order: Dict[str, Any] = json.loads(read_line(host))
-    return order
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

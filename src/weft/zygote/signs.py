@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 from typing import Any, Iterator, Optional, Set
 
 
@@ -14,15 +13,15 @@ class Signs:
 
     def __init__(self) -> None:
         self.host = _watch(os.getppid())
+        signal.signal(signal.SIGCHLD, _note)
         self.renew()
 
     def renew(self) -> None:
         """To be called in each process of its own: the ends of its children are nobody else's business."""
-        self._readable, self._written = socket.socketpair()
-        for end in (self._readable, self._written):
-            end.setblocking(False)
-        signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _note)
+        self._readable, self._written = os.pipe()
+        os.set_blocking(self._readable, False)
+        os.set_blocking(self._written, False)
+        signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
 
     def poll(self) -> Any:
         """A ``select.poll`` that waits for both."""
@@ -35,7 +34,7 @@ class Signs:
     def clear(self) -> None:
         """Forget that children ended; they are about to be collected."""
         try:
-            self._readable.recv(4096)
+            os.read(self._readable, 4096)
         except BlockingIOError:
             return  # cleared before
 

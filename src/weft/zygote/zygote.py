@@ -1,6 +1,6 @@
 """A warm interpreter that forks plugins' processes, each with a keeper. It runs no code of a plugin itself.
 
-One request is one byte with the ends of an instance (birth.Ends): the order itself goes to the keeper, so that no
+One request is one byte with the ends of an instance (birth.Ends): the order itself goes to the newborn, so that no
 secret of a plugin is ever in the memory that all later ones inherit. When the host ends, or closes its end, the zygote
 ends everything below it, and itself.
 """
@@ -18,11 +18,10 @@ import sys
 import time
 from typing import Set
 
-from weft.sandbox import namespaces
 from weft.sandbox.kernel import LINUX, adopt_orphans, set_process_name
-from weft.zygote.birth import Ends
+from weft.sandbox.namespaces import Births
+from weft.zygote.birth import WIRE, Ends
 from weft.zygote.keeper import keep
-from weft.zygote.messages import read_order
 from weft.zygote.signs import Signs, children
 
 _WARM = ("asyncio", "concurrent.futures.thread", "contextvars", "inspect", "logging", "traceback", "typing")
@@ -36,18 +35,18 @@ _ROUND = 0.01
 
 def main(descriptor: int, *helpers: str) -> None:
     """Fork what the host on that socket asks for, until it is gone. ``helpers``: where msgspec and uvloop are."""
-    _close_all_but(descriptor)
-    control = socket.socket(fileno=descriptor)
-    os.set_inheritable(descriptor, False)
+    if descriptor != WIRE:
+        os.dup2(descriptor, WIRE, inheritable=False)
+    _close_all_but(WIRE)
     signs = Signs()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the host decides when it ends
-    set_process_name("weft-zygote")
+    set_process_name("weft-keeper")  # as those that it forks have it, who would need memory for it
     adopt_orphans()
     warm()
     for each in helpers:
         sys.path.remove(each)  # each instance searches them after everything of its own
-    Zygote(control, signs).serve()
+    Zygote(socket.socket(fileno=WIRE), signs, Births()).serve()
     os._exit(0)
 
 
@@ -88,9 +87,10 @@ def _brought(executable: str) -> bool:
 class Zygote:
     """Serves one host on ``control``."""
 
-    def __init__(self, control: socket.socket, signs: Signs) -> None:
+    def __init__(self, control: socket.socket, signs: Signs, births: Births) -> None:
         self._control = control
         self._signs = signs
+        self._births = births
         self._keepers: Set[int] = set()
 
     def serve(self) -> None:
@@ -111,7 +111,7 @@ class Zygote:
         self._end_all()
 
     def _take(self) -> bool:
-        request, descriptors, _, _ = socket.recv_fds(self._control, 1, len(Ends._fields))
+        request, descriptors, _, _ = socket.recv_fds(self._control, 1, len(Ends._fields), socket.MSG_CMSG_CLOEXEC)
         if not request:
             return False
         if len(descriptors) == len(Ends._fields):
@@ -121,20 +121,15 @@ class Zygote:
         return True
 
     def _start(self, ends: Ends) -> None:
-        """Fork a keeper, by way of a process that enters the keeper's namespaces and leaves it behind."""
-        readable, writable = os.pipe()
-        first = os.fork()
-        if first == 0:
-            os.close(readable)
-            self._control.close()
-            _lead(ends, self._signs, writable)
-        os.close(writable)
-        keeper = os.read(readable, 32)
-        os.close(readable)
-        if keeper != b"%d" % first:
-            os.waitpid(first, 0)
-        if keeper:
-            self._keepers.add(int(keeper))
+        channel = socket.socketpair()
+        self._births.begin()
+        keeper = os.fork()
+        if keeper == 0:
+            keep(ends, channel, self._signs, self._births.outside)
+        self._births.end()
+        for end in channel:
+            end.close()
+        self._keepers.add(keeper)
 
     def _reap(self) -> None:
         while True:
@@ -163,31 +158,3 @@ class Zygote:
             for pid in left - self._keepers if time.monotonic() < deadline else left:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(_ROUND)
-
-
-def _lead(ends: Ends, signs: Signs, report: int) -> None:
-    """In a process of its own: become the keeper, or leave one behind in new namespaces. Never returns.
-
-    ``report``: a descriptor for the keeper's process id.
-    """
-    try:
-        with socket.socket(fileno=os.dup(ends.host)) as host:
-            order = read_order(host)
-        outside = ""
-        try:
-            namespaces.enter(network=order["policy"]["network"] == "loopback")
-        except OSError as error:
-            outside = f"no namespaces of its own: {error}"
-        if not outside:
-            keeper = os.fork()
-            if keeper:
-                os.write(report, b"%d" % keeper)
-                os._exit(0)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        else:
-            os.write(report, b"%d" % os.getpid())
-        os.close(report)
-        signs.renew()
-        keep(order, ends, signs, outside)
-    finally:
-        os._exit(1)

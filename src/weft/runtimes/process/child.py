@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from weft.runtimes.process.output import OutputReader
 from weft.runtimes.process.zygotes import Zygote
 from weft.types import OutputLine
 from weft.zygote.birth import Ends
+from weft.zygote.messages import frame
 
 logger = logging.getLogger("weft.runtimes.process")
 
@@ -78,10 +78,10 @@ class Child:
                 for each in outputs:
                     os.close(each)
         try:
-            await self._link.send(json.dumps(order).encode() + b"\n")
+            await self._link.send(frame(order))
             self.pid = await self._born
             await place(self.pid)
-            await self._link.send(b"%d\n" % self.pid)
+            await self._link.send(frame(self.pid))
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ZygoteLostError(f"the zygote is gone: {error}") from error
         self.report = await self._ready
