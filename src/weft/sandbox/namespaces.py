@@ -70,9 +70,9 @@ def _become_namespace_owner() -> None:
 def settle(writable: Iterable[str], *, network: bool) -> Optional[str]:
     """Give this process, which has process ids of its own, mounts and shared memory of its own; all fit to live in.
 
-    ``network``: and a network of its own, in which it reaches nobody but itself. Nothing but ``writable`` can be changed
-    in any mount, not even by its owner's chmod; ``/proc`` shows nobody else; ``/dev/shm`` is its own. Returns what of
-    this could not be had, in words; None: nothing.
+    ``network``: and a network of its own, in which it reaches nobody but itself. Nothing but ``writable`` can be
+    changed in any mount, not even by its owner's chmod; ``/proc`` shows nobody else; ``/dev/shm`` is its own. Returns
+    what of this could not be had, in words; None: nothing.
     """
     try:
         call("unshare", _MOUNTS | _IPC | (_NETWORK if network else 0))
