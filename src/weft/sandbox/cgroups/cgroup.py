@@ -1,0 +1,114 @@
+"""One cgroup: in version 2 one folder, in version 1 one folder in each hierarchy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from weft.sandbox.cgroups import v1, v2
+from weft.sandbox.cgroups.figures import CONTROLLERS, Hits, Setting, Usage
+from weft.sandbox.cgroups.files import keyed, members, read, write
+from weft.sandbox.cgroups.killing import kill_all, remove
+
+VERSIONS: dict[int, ModuleType] = {1: v1, 2: v2}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A cgroup's folder in one hierarchy."""
+
+    version: int
+    folder: Path
+    controllers: frozenset[str]
+
+    @property
+    def terms(self) -> ModuleType:
+        """The words of its version."""
+        return VERSIONS[self.version]
+
+    def read(self, file: str) -> str:
+        """See files.Reader."""
+        return read(f"{self.folder}/{file}")
+
+    def make(self, settings: Iterable[Setting]) -> None:
+        """Make the folder and write those settings that its controllers keep. Raises OSError."""
+        self.folder.mkdir()
+        self.set(settings)
+
+    def set(self, settings: Iterable[Setting]) -> None:
+        """Write those settings that its controllers keep. Raises OSError."""
+        for each in settings:
+            path = self.folder / each.file
+            if CONTROLLERS[each.limit] in self.controllers and (each.required or path.exists()):
+                write(path, each.value)
+
+
+class Cgroup:
+    """What holds one instance to its limits. All methods but ``add`` read and write files only; none needs the loop.
+
+    ``name``: as it was made. ``limits``: those that the kernel keeps here, of ``memory``, ``cpu`` and ``processes``.
+    """
+
+    def __init__(self, name: str, parts: Sequence[Part], limits: Collection[str]) -> None:
+        self.name = name
+        # The one that can forbid new processes comes first: it is emptied first.
+        self._parts = tuple(sorted(parts, key=lambda part: "pids" not in part.controllers))
+        self._by = {controller: part for part in self._parts for controller in part.controllers}
+        self.limits = frozenset(limit for limit in limits if CONTROLLERS[limit] in self._by)
+
+    def add(self, pid: int) -> None:
+        """Put a process and what it will start into it; what it has started, or uses by now, is not moved.
+
+        The first of several within some milliseconds waits for the kernel, 7 to 15 ms: see ``Cgroups.warm``.
+        Raises ProcessLookupError where it has ended, OSError.
+        """
+        for part in self._parts:
+            write(part.folder / "cgroup.procs", str(pid))
+
+    def entrances(self) -> list[int]:
+        """Descriptors for a process that puts itself in, by writing ``0`` to each. The caller closes them.
+
+        It may do so when it can open nothing any more, and as whatever user it is by then.
+        """
+        opened: list[int] = []
+        try:
+            for part in self._parts:
+                opened.append(os.open(f"{part.folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))  # noqa: PERF401 # else the first are lost when one fails
+        except OSError:
+            for descriptor in opened:
+                os.close(descriptor)
+            raise
+        return opened
+
+    def usage(self) -> Usage:
+        """What its processes use and used. Nothing is known once it is removed."""
+        now, peak = self._ask("memory", lambda part: part.terms.memory(part.read)) or (None, None)
+        counter = "cpuacct" if "cpuacct" in self._by else "cpu"
+        cpu = self._ask(counter, lambda part: part.terms.cpu(part.read))
+        return Usage(memory=now, peak=peak, cpu=cpu, processes=len(members(self._parts[0].folder)))
+
+    def hits(self) -> Hits:
+        """How often it reached its limits; nothing once it is removed."""
+        memory, killed = self._ask("memory", lambda part: part.terms.memory_hits(part.read)) or (0, 0)
+        refused = self._ask("pids", lambda part: keyed(part.read("pids.events"), "max")) or 0
+        throttled = self._ask("cpu", lambda part: part.terms.throttled(part.read)) if "cpu" in self.limits else None
+        return Hits(memory, killed, refused, throttled or 0.0)
+
+    def kill(self, within: float = 5.0) -> None:
+        """End all its processes. Blocks for ``within`` seconds at most; then raises TimeoutError."""
+        for part in self._parts:
+            kill_all(part.folder, within)
+
+    def remove(self, within: float = 5.0) -> None:
+        """Remove it, once its processes have ended. Blocks for ``within`` seconds at most; then raises OSError."""
+        for part in self._parts:
+            remove(part.folder, within)
+
+    def _ask(self, controller: str, question: Callable[[Part], T]) -> T | None:
+        part = self._by.get(controller)
+        return None if part is None else question(part)
