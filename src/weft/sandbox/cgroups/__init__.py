@@ -38,7 +38,7 @@ class Cgroups:
     @property
     def limits(self) -> frozenset[str]:
         """What the kernel will keep."""
-        return frozenset(CONTROLLERS) - self.missing.keys()
+        return frozenset(CONTROLLERS).difference(self.missing)
 
     @property
     def description(self) -> str:

@@ -73,6 +73,9 @@ def _places(mounts: list[Mount], paths: dict[str, str], pid: int, reasons: dict[
         except Unusable as why:
             reasons.update({name: f"{name}: {why}" for name in names} or {UNIFIED: str(why)})
             continue
+        if place.version == 2:
+            lacking = f"not among the controllers of {place.folder} (systemd: Delegate=yes)"
+            reasons.update({name: f"{name}: {lacking}" for name in wanted - place.controllers})
         wanted -= place.controllers
         if place.controllers:
             yield place
