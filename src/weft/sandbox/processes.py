@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+PAGE = os.sysconf("SC_PAGE_SIZE")
+"""Bytes."""
 _GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -84,6 +86,15 @@ def proportional_memory(pid: int) -> int | None:
         return None
     fields = dict(line.split(b":", 1) for line in text.splitlines()[1:])
     return sum(int(fields[name].split()[0]) for name in (b"Pss", b"SwapPss") if name in fields) * 1024
+
+
+def private_memory(pid: int) -> int:
+    """Resident bytes without what files and shared memory hold; 0 where there is no such process."""
+    try:
+        _size, resident, shared = read(f"/proc/{pid}/statm").split()[:3]
+    except OSError:
+        return 0
+    return (int(resident) - int(shared)) * PAGE
 
 
 def read(path: str) -> bytes:
