@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from weft.sandbox.cgroups import Cgroups
 from weft.sandbox.cgroups.cgroup import Cgroup, Part
 from weft.sandbox.processes import read_stat
 
@@ -129,6 +130,16 @@ def test_warming_changes_nothing(cgroups, make) -> None:
     make()
     cgroups.warm()
     assert Path("/proc/self/cgroup").read_text() == before
+
+
+def test_two_hosts_in_one_process_do_not_meet(make) -> None:
+    first = make()
+    other = Cgroups.find()
+    second = other.make(first.name, memory=1 << 24, cpu=None, processes=1)
+    assert second is not None
+    second.remove()
+    other.close()
+    assert first.usage().memory is not None
 
 
 def test_a_process_that_has_ended_cannot_be_added(make, start) -> None:

@@ -201,11 +201,11 @@ def test_membership_is_read_whatever_the_names(paths: dict[str, str]) -> None:
     assert parse_membership(text) == {name: f"/{path}" for name, path in paths.items()}
 
 
-@given(st.integers(0), st.integers(1), st.integers(0))
-def test_a_host_is_told_by_the_name_of_its_cgroup(namespace: int, pid: int, started: int) -> None:
+@given(st.integers(0), st.integers(1), st.integers(0), st.integers(0))
+def test_a_host_is_told_by_the_name_of_its_cgroup(namespace: int, pid: int, started: int, number: int) -> None:
     host = Host(namespace, pid, started)
-    assert Host.named(host.name) == Host.named(host.leaf) == host
-    assert Host.named(f"{host.name}-x") is None
+    assert Host.named(host.above(number)) == Host.named(host.leaf) == host
+    assert Host.named(f"{host.leaf}-x") is None
 
 
 def test_a_host_of_another_namespace_is_never_gone() -> None:

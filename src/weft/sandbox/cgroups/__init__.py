@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
-from weft.sandbox.cgroups.cgroup import VERSIONS, Cgroup, Part
+from weft.sandbox.cgroups.cgroup import Cgroup, Part
 from weft.sandbox.cgroups.figures import CONTROLLERS, Hits, Usage
-from weft.sandbox.cgroups.files import read, write
+from weft.sandbox.cgroups.files import members, read, write
 from weft.sandbox.cgroups.hosts import Host
 from weft.sandbox.cgroups.killing import kill_all, remove
 from weft.sandbox.cgroups.places import Ground, Place, survey
+
+logger = logging.getLogger("weft")
 
 __all__ = ["Cgroup", "Cgroups", "Hits", "Usage"]
 
@@ -27,7 +31,8 @@ class Cgroups:
 
     def __init__(self, ground: Ground) -> None:
         self._places = ground.places
-        self._opened = False
+        self._opening = threading.Lock()
+        self._above = ""
         self.missing = ground.missing
 
     @classmethod
@@ -45,16 +50,19 @@ class Cgroups:
         """Which version, and below which cgroups; '' where there are none."""
         return ", ".join(f"cgroup v{place.version} at {place.folder}" for place in self._places)
 
-    def open(self) -> None:
-        """Make what the cgroups of instances lie in, before this process starts its first child. Raises OSError.
+    def open(self) -> str:
+        """Make what the cgroups of instances lie in, before this process starts its first child; returns its name.
 
         Where the host is alone in the cgroup that is delegated to it, it moves to a leaf below: version 2 limits
-        no children of a cgroup with processes.
+        no children of a cgroup with processes. Raises OSError.
         """
-        host = Host.this()
-        for place in self._places:
-            _open(place, host)
-        self._opened = True
+        with self._opening:
+            if self._places and not self._above:
+                host = Host.this()
+                for place in self._places:
+                    _prepare(place, host)
+                self._above = _claim(self._places, host)
+            return self._above
 
     def make(self, name: str, *, memory: int, cpu: float | None, processes: int) -> Cgroup | None:
         """A cgroup for one instance: bytes, cores (None: as many as there are), processes (each of 16 threads).
@@ -66,10 +74,8 @@ class Cgroups:
             raise ValueError(f"{name!r} cannot name a cgroup: it takes one component of a path")
         if not self._places:
             return None
-        if not self._opened:
-            self.open()
-        host = Host.this()
-        parts = [Part(place.version, place.folder / host.name / name, place.controllers) for place in self._places]
+        above = self.open()
+        parts = [Part(place.version, place.folder / above / name, place.controllers) for place in self._places]
         made: list[Part] = []
         try:
             for part in parts:
@@ -95,38 +101,45 @@ class Cgroups:
     def sweep(self, within: float = 5.0) -> list[str]:
         """Remove what hosts that were killed left behind, and end what still runs in there; returns its names.
 
-        Raises TimeoutError or OSError where something cannot be removed.
+        What cannot be removed within ``within`` seconds is logged, and left for the next time.
         """
-        swept = []
-        for place in self._places:
-            for folder in sorted(place.folder.iterdir()):
-                host = Host.named(folder.name)
-                if host is not None and host.gone:
-                    _sweep(folder, host, within)
-                    swept.append(folder.name)
-        return sorted(set(swept))
+        left = [each for place in self._places for each in place.folder.iterdir()]
+        swept = set()
+        for folder in left:
+            host = Host.named(folder.name)
+            if host is not None and host.gone and _sweep(folder, host, within):
+                swept.add(folder.name)
+        return sorted(swept)
 
     def close(self, within: float = 5.0) -> None:
-        """Remove what ``open`` made; the cgroups of instances are removed before. Raises OSError."""
-        host = Host.this()
-        for place in self._places:
-            remove(place.folder / host.name, within)
-        self._opened = False
+        """Remove what ``open`` made; the processes in it have ended before. Raises OSError."""
+        with self._opening:
+            for place in self._places if self._above else ():
+                remove(place.folder / self._above, within)
+            self._above = ""
 
 
-def _open(place: Place, host: Host) -> None:
-    terms = VERSIONS[place.version]
-    shared = Part(place.version, place.folder / host.name, place.controllers)
+def _prepare(place: Place, host: Host) -> None:
+    if place.alone:
+        leaf = place.folder / host.leaf
+        leaf.mkdir(exist_ok=True)
+        write(leaf / "cgroup.procs", str(host.pid))
     if place.version == 2:
-        if place.alone:
-            leaf = place.folder / host.leaf
-            leaf.mkdir(exist_ok=True)
-            write(leaf / "cgroup.procs", str(host.pid))
         _hand_down(place.folder, place.controllers)
-    shared.folder.mkdir(exist_ok=True)
-    if place.version == 2:
-        _hand_down(shared.folder, place.controllers)
-    shared.set(terms.shared())
+
+
+def _claim(places: tuple[Place, ...], host: Host) -> str:
+    """Make the folder above those of instances in each hierarchy, by a name that no other host of this process has."""
+    number = 0
+    while (places[0].folder / host.above(number)).exists():
+        number += 1
+    for place in places:
+        part = Part(place.version, place.folder / host.above(number), place.controllers)
+        part.make(())
+        if part.version == 2:
+            _hand_down(part.folder, part.controllers)
+        part.set(part.terms.shared())
+    return host.above(number)
 
 
 def _hand_down(folder: Path, controllers: frozenset[str]) -> None:
@@ -136,10 +149,15 @@ def _hand_down(folder: Path, controllers: frozenset[str]) -> None:
         write(path, " ".join(f"+{name}" for name in sorted(new)))
 
 
-def _sweep(folder: Path, host: Host, within: float) -> None:
-    if folder.name == host.leaf:
-        with suppress(OSError):  # what runs in there was none of the plugins
-            folder.rmdir()
-        return
-    kill_all(folder, within)
-    remove(folder, within)
+def _sweep(folder: Path, host: Host, within: float) -> bool:
+    try:
+        if folder.name == host.leaf:
+            if members(folder):  # of the application that the host was part of: none of the plugins
+                return False
+        else:
+            kill_all(folder, within)
+        remove(folder, within)
+    except OSError as error:  # TimeoutError is one
+        logger.warning("%s, left by a host that was killed, cannot be removed: %s", folder, error)
+        return False
+    return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from weft.sandbox.processes import read_stat
 
-_NAME = re.compile(r"weft-(\d+)-(\d+)-(\d+)(-host)?")
+_NAME = re.compile(r"weft-(\d+)-(\d+)-(\d+)(-host|-\d+)?")
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,18 @@ class Host:
         found = _NAME.fullmatch(name)
         return cls(*map(int, found.groups()[:3])) if found else None
 
-    @property
-    def name(self) -> str:
-        """The cgroup above those of its plugins."""
-        return f"weft-{self.namespace}-{self.pid}-{self.started}"
+    def above(self, number: int) -> str:
+        """The cgroup above those of its plugins; a process may hold several hosts, each with a number."""
+        return f"{self._name}-{number}"
 
     @property
     def leaf(self) -> str:
         """The cgroup that it moves itself to, where it must."""
-        return f"{self.name}-host"
+        return f"{self._name}-host"
+
+    @property
+    def _name(self) -> str:
+        return f"weft-{self.namespace}-{self.pid}-{self.started}"
 
     @property
     def gone(self) -> bool:
@@ -55,7 +58,7 @@ class Host:
 def is_leaf(name: str) -> bool:
     """Whether a cgroup of that name holds a host itself."""
     found = _NAME.fullmatch(name)
-    return found is not None and found[4] is not None
+    return found is not None and found[4] == "-host"
 
 
 def _namespace() -> int:
