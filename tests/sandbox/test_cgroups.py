@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from weft.sandbox.cgroups import Cgroups
-from weft.sandbox.cgroups.cgroup import Cgroup, Part
 from weft.sandbox.processes import read_stat
 
 BOMB = "held = [bytearray(1 << 20) for _ in range(1 << 10)]"
@@ -251,25 +250,3 @@ print(found.make("plugin", memory=1, cpu=1, processes=1))
     for words in ("'memory': 'memory: ", "'cpu': 'cpu: ", "'processes': 'pids: ", "and this one is 65534"):
         assert words in missing
     assert (limits, made) == ("frozenset()", "None")
-
-
-# --- version 2, where its hierarchy is mounted without controllers --------------------------------------------------
-
-UNIFIED = Path("/sys/fs/cgroup/unified")
-
-
-@pytest.mark.skipif(not os.access(UNIFIED / "cgroup.procs", os.W_OK), reason=f"{UNIFIED} cannot be written here")
-def test_version_2_ends_all_at_once(start) -> None:
-    folder = UNIFIED / f"weft-test-{os.getpid()}"
-    cgroup = Cgroup("test", [Part(2, folder, frozenset())], ())
-    folder.mkdir()
-    try:
-        process = start("")
-        cgroup.add(process.pid)
-        assert cgroup.usage().processes == 1
-        cgroup.kill()
-        assert process.wait(10) == -signal.SIGKILL
-        assert cgroup.usage().processes == 0
-    finally:
-        cgroup.remove()
-    assert not folder.exists()
