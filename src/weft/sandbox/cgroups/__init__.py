@@ -99,7 +99,7 @@ class Cgroups:
                 write(own / "cgroup.procs", "0")  # into the cgroup that it is in
 
     def sweep(self, within: float = 5.0) -> list[str]:
-        """Remove what hosts that were killed left behind, and end what still runs in there; returns its names.
+        """Remove what killed hosts of this user left behind, and end what still runs in there; returns its names.
 
         What cannot be removed within ``within`` seconds is logged, and left for the next time.
         """
@@ -107,7 +107,7 @@ class Cgroups:
         swept = set()
         for folder in left:
             host = Host.named(folder.name)
-            if host is not None and host.gone and _sweep(folder, host, within):
+            if host is not None and _ours(folder) and host.gone and _sweep(folder, host, within):
                 swept.add(folder.name)
         return sorted(swept)
 
@@ -147,6 +147,13 @@ def _hand_down(folder: Path, controllers: frozenset[str]) -> None:
     path = folder / "cgroup.subtree_control"
     if new := controllers - set(read(path).split()):
         write(path, " ".join(f"+{name}" for name in sorted(new)))
+
+
+def _ours(folder: Path) -> bool:
+    """Whether this user made it: of others' processes the kernel may not tell, and they sweep their own."""
+    with suppress(FileNotFoundError):
+        return folder.stat().st_uid == os.geteuid()
+    return False
 
 
 def _sweep(folder: Path, host: Host, within: float) -> bool:
