@@ -123,8 +123,8 @@ def test_processes_are_looked_at_when_one_may_have_grown(after: float, machine: 
     ("after", "grown", "due"),
     [
         (1.0, 0, False),
-        (59.0, 0, False),
-        (60.0, 0, True),
+        (29.0, 0, False),
+        (30.0, 0, True),
         (1.0, 449 * MIB, False),
         (1.0, 450 * MIB, True),
         (0.9, 1024 * MIB, False),  # a walk of 50 ms is followed by 950 ms of none
@@ -132,15 +132,23 @@ def test_processes_are_looked_at_when_one_may_have_grown(after: float, machine: 
 )
 def test_a_folder_is_walked_when_it_may_have_grown(after: float, grown: int, *, due: bool) -> None:
     last = Walk(at=100.0, took=0.05, used=124 * MIB, occupied=5000 * MIB)
-    assert walk_due(last, 100.0 + after, last.occupied + grown, 1024 * MIB) is due
+    assert walk_due(last.seen(5000 * MIB + grown), 100.0 + after, 1024 * MIB) is due
+
+
+def test_what_others_free_hides_nothing() -> None:
+    last = Walk(at=100.0, took=0.0, used=0, occupied=5000 * MIB)
+    for occupied in (4000 * MIB, 4300 * MIB, 1000 * MIB, 1300 * MIB):
+        assert not walk_due(last, 101.0, 1024 * MIB)
+        last = last.seen(occupied)
+    assert walk_due(last, 101.0, 1024 * MIB)
 
 
 def test_near_its_limit_a_folder_is_walked_for_every_mebibyte() -> None:
     last = Walk(at=100.0, took=0.0, used=1024 * MIB, occupied=0)
-    assert not walk_due(last, 101.0, MIB - 1, 1024 * MIB)
-    assert walk_due(last, 101.0, MIB, 1024 * MIB)
+    assert not walk_due(last.seen(MIB - 1), 101.0, 1024 * MIB)
+    assert walk_due(last.seen(MIB), 101.0, 1024 * MIB)
 
 
 def test_what_was_never_looked_at_is_looked_at() -> None:
     assert look_due(None, 0.0, CALM)
-    assert walk_due(None, 0.0, 0, 1)
+    assert walk_due(None, 0.0, 1)

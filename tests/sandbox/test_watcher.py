@@ -235,6 +235,35 @@ def test_who_was_seen_once_belongs_to_it_when_its_parent_has_ended(start) -> Non
         _end(family)
 
 
+KEEPER = """
+import ctypes, os, time
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+plugin = os.fork()
+if plugin == 0:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(60)
+        os._exit(0)
+    os.wait()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+time.sleep(60)
+"""
+
+
+def test_what_a_keeper_adopted_belongs_to_it_though_nobody_saw_it_before(start) -> None:
+    keeper = start(KEEPER)
+    _go(keeper)
+    assert keeper.stdout is not None
+    family = Family(int(keeper.stdout.readline()), keeper.pid)
+    try:
+        parents = [stat.parent for stat in look_at([family])[0]]
+        assert parents == [keeper.pid, keeper.pid]
+    finally:
+        _end(family)
+
+
 def test_one_pass_over_all_processes_finds_the_same(start) -> None:
     process = start(FORKS)
     _go(process)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LEAST_MEMORY = 4 << 20
 _LEAST_DISK = 1 << 20
@@ -33,12 +33,21 @@ class Look:
 
 @dataclass(frozen=True)
 class Walk:
-    """One walk through a folder: when it ended, how long it took (seconds), bytes in it, in its file system before."""
+    """One walk through a folder: when it ended, how long it took (seconds), bytes in it.
+
+    ``occupied``: bytes in use in its file system, as seen last. ``grown``: by how much that grew since the walk, all
+    growth added up: what others free in between hides none of it.
+    """
 
     at: float
     took: float
     used: float
     occupied: int
+    grown: int = 0
+
+    def seen(self, occupied: int) -> Walk:
+        """The same, with what the file system holds by now."""
+        return replace(self, occupied=occupied, grown=self.grown + max(occupied - self.occupied, 0))
 
 
 def look_due(last: Look | None, now: float, machine: Machine, *, least: float = 0.1, most: float = 2.0) -> bool:
@@ -56,8 +65,8 @@ def look_due(last: Look | None, now: float, machine: Machine, *, least: float = 
     return age >= most or taken >= max(last.memory // 2, _LEAST_MEMORY) or started > last.processes // 2
 
 
-def walk_due(last: Walk | None, now: float, occupied: int, allowed: int, *, most: float = 60.0) -> bool:
-    """The same of a folder of whose file system ``occupied`` bytes are in use by now.
+def walk_due(last: Walk | None, now: float, allowed: int, *, most: float = 30.0) -> bool:
+    """The same of a folder that may hold ``allowed`` bytes.
 
     At most a twentieth of the time is spent walking, however long a walk takes.
     """
@@ -66,4 +75,4 @@ def walk_due(last: Walk | None, now: float, occupied: int, allowed: int, *, most
     age = now - last.at
     if age < 19 * last.took:
         return False
-    return age >= most or occupied - last.occupied >= max((allowed - last.used) // 2, _LEAST_DISK)
+    return age >= most or last.grown >= max((allowed - last.used) // 2, _LEAST_DISK)

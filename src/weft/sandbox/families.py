@@ -13,11 +13,15 @@ _NEAR = 0.9
 
 
 class Family:
-    """Remembers who belonged to an instance: a process whose parent ended is found by having been seen before."""
+    """Remembers who belonged to an instance: a process whose parent ended is found by having been seen before.
 
-    def __init__(self, pid: int) -> None:
-        first = read_stat(pid)
-        self.known = {first.pid: first.started} if first is not None else {}
+    ``keeper``: the process that adopts those whose parents ended, so that none is lost; it does not count itself.
+    """
+
+    def __init__(self, pid: int, keeper: int | None = None) -> None:
+        first = [read_stat(each) for each in (pid, keeper) if each is not None]
+        self.known = {stat.pid: stat.started for stat in first if stat is not None}
+        self._keeper = keeper
 
     def look(self, stat: Callable[[int], Stat | None], below: Callable[[int], Iterable[int]]) -> list[Stat]:
         """Who belongs to it now, by these two ways of asking."""
@@ -31,7 +35,7 @@ class Family:
                 found[pid] = now
                 queue.extend(below(pid))
         self.known = {pid: each.started for pid, each in found.items()}
-        return list(found.values())
+        return [each for pid, each in found.items() if pid != self._keeper]
 
 
 def look_at(families: Iterable[Family]) -> list[list[Stat]]:

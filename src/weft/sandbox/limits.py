@@ -12,7 +12,7 @@ _LEAST_WAIT = 1.0
 """Seconds of waiting for CPU time that are worth telling."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Allowed:
     """The most that an instance may use: bytes, processes, bytes in its data folder, cores (None: all)."""
 

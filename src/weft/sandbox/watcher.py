@@ -49,6 +49,8 @@ class Watch(Generic[K]):
     """Bytes of memory and processes that it had left; None before the first look."""
     seen: Hits = field(default_factory=Hits)
     walk: Walk | None = None
+    uncounted: bool = False
+    """Whether it was said that its data folder cannot be counted."""
     told: dict[str, float] = field(default_factory=dict)
     """Limit → when it was told of last."""
 
@@ -74,11 +76,21 @@ class Watcher(Generic[K]):
         self._ended = threading.Event()
 
     def watch(
-        self, key: K, pid: int, allowed: Allowed, *, folder: Path | None = None, cgroup: Cgroup | None = None
+        self,
+        key: K,
+        pid: int,
+        allowed: Allowed,
+        *,
+        keeper: int | None = None,
+        folder: Path | None = None,
+        cgroup: Cgroup | None = None,
     ) -> None:
-        """Watch the process ``pid``, what it starts, and its data ``folder``; ``cgroup``: what holds them already."""
+        """Watch the process ``pid``, what it starts, and its data ``folder``; ``cgroup``: what holds them already.
+
+        ``keeper``: the process that adopts what the instance leaves behind, and is none of it.
+        """
         watch = Watch(key, allowed, None if folder is None else str(folder), cgroup)
-        if watch.looked_for and (family := Family(pid)).known:
+        if watch.looked_for and (family := Family(pid, keeper)).known:
             watch.family = family
         self._watches[key] = watch
 
@@ -163,21 +175,29 @@ def sample(watches: list[Watch[K]]) -> Found[K]:
 
 def walk(watch: Watch[K], go_on: Callable[[], bool]) -> Found[K]:
     """Whether its data folder holds too much, where that is worth a walk."""
-    if watch.folder is None:
-        return []
-    began = time.monotonic()
-    allowed = watch.allowed.disk
     try:
-        before = occupied(watch.folder)
-        if not walk_due(watch.walk, began, before, allowed):
-            return []
-        used = disk_use(watch.folder, 2 * allowed, go_on)
+        used = _used(watch, go_on)
     except OSError as error:
-        logger.warning("%s: its data folder cannot be counted (limits.disk): %s", watch.key, error)
+        if not watch.uncounted:
+            logger.warning("%s: its data folder cannot be counted (limits.disk): %s", watch.key, error)
+        watch.uncounted = True
         return []
+    return [(watch, hit) for hit in disk_exceeded(used, watch.allowed)]
+
+
+def _used(watch: Watch[K], go_on: Callable[[], bool]) -> float:
+    """Bytes in its data folder, 0 where it cannot be much more than it was."""
+    if watch.folder is None:
+        return 0
+    began = time.monotonic()
+    before = occupied(watch.folder)
+    watch.walk = watch.walk and watch.walk.seen(before)
+    if not walk_due(watch.walk, began, watch.allowed.disk):
+        return 0
+    used = disk_use(watch.folder, 2 * watch.allowed.disk, go_on)
     ended = time.monotonic()
     watch.walk = Walk(ended, ended - began, used, before)
-    return [(watch, hit) for hit in disk_exceeded(used, watch.allowed)]
+    return used
 
 
 def _look_of(watches: list[Watch[K]], began: float, machine: Machine) -> Look:
