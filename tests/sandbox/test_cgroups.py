@@ -102,28 +102,6 @@ def test_without_a_share_cpu_time_is_not_counted_as_a_limit(make) -> None:
     assert make(cpu=1.5).limits == {"memory", "cpu", "processes"}
 
 
-def test_a_process_puts_itself_in_though_it_may_open_nothing_any_more(make, start) -> None:
-    cgroup = make()
-    doors = cgroup.entrances()
-    code = f"""
-import os
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
-for door in {doors}: os.write(door, b"0")
-print("in", flush=True)
-input()
-"""
-    argv = [sys.executable, "-c", code]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=doors, text=True) as process:
-        for door in doors:
-            os.close(door)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "in\n"
-        assert cgroup.usage().processes == 1
-        process.communicate("\n", timeout=10)
-    assert process.returncode == 0
-    assert cgroup.usage().processes == 0
-
-
 def test_warming_changes_nothing(cgroups, make) -> None:
     before = Path("/proc/self/cgroup").read_text()
     make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import textwrap
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -286,6 +288,19 @@ def test_a_number_that_was_given_out_again_is_no_member(start) -> None:
     family = Family(process.pid)
     family.known = {process.pid: family.known[process.pid] - 1}  # as if it had been another, started before
     assert look_at([family]) == [[]]
+
+
+def test_a_host_without_descriptors_forgets_nobody(start) -> None:
+    process = start("")
+    family = Family(process.pid)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            look_at([family])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [stat.pid for stat in look_at([family])[0]] == [process.pid]
 
 
 def test_children_of_every_thread_are_found(start) -> None:

@@ -24,7 +24,7 @@ class Family:
         self._keeper = keeper
 
     def look(self, stat: Callable[[int], Stat | None], below: Callable[[int], Iterable[int]]) -> list[Stat]:
-        """Who belongs to it now, by these two ways of asking."""
+        """Who belongs to it now, by these two ways of asking; when one raises, nobody is forgotten."""
         found: dict[int, Stat] = {}
         queue = list(self.known)
         while queue:
@@ -42,6 +42,7 @@ def look_at(families: Iterable[Family]) -> list[list[Stat]]:
     """The processes of each of them.
 
     The kernel is asked for the children of each process, 20 µs; where it does not tell, for all processes there are.
+    Raises OSError where it can be asked nothing, since no descriptors are left.
     """
     families = list(families)
     with suppress(OSError):

@@ -44,15 +44,15 @@ def parse_stat(text: bytes) -> Stat:
 
 
 def read_stat(pid: int | str) -> Stat | None:
-    """The process of that number; None where there is none."""
+    """The process of that number; None where there is none that this one may see. Raises OSError."""
     try:
         return parse_stat(read(f"/proc/{pid}/stat"))
-    except OSError:
+    except (*_GONE, PermissionError):
         return None
 
 
 def every_stat() -> Iterator[Stat]:
-    """Every process that this one may see: one pass over ``/proc``, about 10 µs for each."""
+    """Every process that this one may see: one pass over ``/proc``, about 10 µs for each. Raises OSError."""
     with suppress(FileNotFoundError), os.scandir("/proc") as entries:
         for entry in entries:
             if entry.name.isdecimal() and (stat := read_stat(entry.name)):

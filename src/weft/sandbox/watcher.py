@@ -73,6 +73,7 @@ class Watcher(Generic[K]):
         self._exceeded = exceeded
         self._watches: dict[K, Watch[K]] = {}
         self._last: Look | None = None
+        self._warned = -_AGAIN
         self._ended = threading.Event()
 
     def watch(
@@ -121,7 +122,15 @@ class Watcher(Generic[K]):
         while True:
             await asyncio.sleep(pause)
             if watches := [watch for watch in self._watches.values() if concerned(watch)]:
-                self._tell(await loop.run_in_executor(thread, work, watches))
+                try:
+                    self._tell(await loop.run_in_executor(thread, work, watches))
+                except OSError as error:  # the host has no descriptors left; the next time it may
+                    self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        if time.monotonic() - self._warned >= _AGAIN:
+            self._warned = time.monotonic()
+            logger.warning("limits are not watched at the moment: %s", error)
 
     def _tell(self, found: Found[K]) -> None:
         now = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ class Part:
 
 
 class Cgroup:
-    """What holds one instance to its limits. All methods but ``add`` read and write files only; none needs the loop.
+    """What holds one instance to its limits. Every method blocks, for milliseconds: none is for the event loop.
 
     ``name``: as it was made. ``limits``: those that the kernel keeps here, of ``memory``, ``cpu`` and ``processes``.
     """
@@ -70,30 +69,15 @@ class Cgroup:
         for part in self._parts:
             write(part.folder / "cgroup.procs", str(pid))
 
-    def entrances(self) -> list[int]:
-        """Descriptors for a process that puts itself in, by writing ``0`` to each. The caller closes them.
-
-        It may do so when it can open nothing any more, and as whatever user it is by then.
-        """
-        opened: list[int] = []
-        try:
-            for part in self._parts:
-                opened.append(os.open(f"{part.folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))  # noqa: PERF401 # else the first are lost when one fails
-        except OSError:
-            for descriptor in opened:
-                os.close(descriptor)
-            raise
-        return opened
-
     def usage(self) -> Usage:
-        """What its processes use and used. Nothing is known once it is removed."""
+        """What its processes use and used. Nothing is known once it is removed. Raises OSError."""
         now, peak = self._ask("memory", lambda part: part.terms.memory(part.read)) or (None, None)
         counter = "cpuacct" if "cpuacct" in self._by else "cpu"
         cpu = self._ask(counter, lambda part: part.terms.cpu(part.read))
         return Usage(memory=now, peak=peak, cpu=cpu, processes=len(members(self._parts[0].folder)))
 
     def hits(self) -> Hits:
-        """How often it reached its limits; nothing once it is removed."""
+        """How often it reached its limits; nothing once it is removed. Raises OSError."""
         memory, killed = self._ask("memory", lambda part: part.terms.memory_hits(part.read)) or (0, 0)
         refused = self._ask("pids", lambda part: keyed(part.read("pids.events"), "max")) or 0
         throttled = self._ask("cpu", lambda part: part.terms.throttled(part.read)) if "cpu" in self.limits else None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from weft.sandbox.processes import read as _read
 
+_ABSENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP)
+"""No such file, a cgroup that was removed while it was read, and a file that this cgroup has no use for."""
 Reader = Callable[[str], str]
 """File name → content; '' where the kernel has no such file, or the cgroup is gone."""
 
 
 def read(path: Path | str) -> str:
-    """The content of one file; '' where the kernel has no such file, or the cgroup is gone."""
+    """The content of one file; '' where the kernel has no such file, or the cgroup is gone. Raises OSError."""
     try:
         return _read(str(path)).decode()
-    except OSError:
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise
         return ""
 
 
