@@ -10,16 +10,35 @@ from typing import Any, Callable, Dict
 
 LEVELS = ("trace", "debug", "info", "warning", "error")
 """Log levels, the least first."""
+_SIGNS = dict.fromkeys(map(ord, "_-.:/@+"), "x")
 
 
 @dataclass(frozen=True)
 class OutputLine:
-    """One line that a plugin printed or logged. ``time`` is seconds since the epoch; ``stream`` is stdout or stderr."""
+    """One line that a plugin printed, or one record that it logged.
+
+    ``time`` is seconds since the epoch; ``stream`` is stdout, stderr, or ``host`` for what the host itself notes. A
+    record's ``text`` is its message and beneath it the traceback; its ``fields`` are plain values by their names.
+    """
 
     time: float
     level: str
     text: str
     stream: str
+    fields: Dict[str, Any] = field(default_factory=dict)
+    logger: str = ""
+
+    def __str__(self) -> str:
+        """As people read it: ``logger: text name=value``; what else the text has stands below, indented."""
+        first, *more = (f"{self.logger}: {self.text}" if self.logger else self.text).split("\n")
+        pairs = (f" {_bare(name)}={_bare(value)}" for name, value in self.fields.items())
+        return "\n    ".join((first + "".join(pairs), *more))
+
+
+def _bare(value: Any) -> str:
+    """Words of letters, digits and the signs of numbers and paths as they are, everything else as Python writes it."""
+    plain = isinstance(value, str) and value.translate(_SIGNS).isalnum() and value.isprintable()
+    return value if plain else repr(value)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,12 @@ class Lines(list):
 
 
 @pytest.fixture
+def lines():
+    """What one plugin prints: ``lines.append`` is told."""
+    return Lines()
+
+
+@pytest.fixture
 def launch(tmp_path):
     """``launch(entry, **limits)``: of a plugin in tests/plugins."""
 

@@ -47,7 +47,7 @@ class _Development:
         self._changed = asyncio.Event()
         self._server = Server(
             settings,
-            output=lambda name, line: output.progress(f"{name} | {line.text}"),
+            output=lambda name, line: output.progress(f"{name} | {line}"),
             checked=True,
             debug=(source.parent if source.is_file() else source) if debugger else None,
         )

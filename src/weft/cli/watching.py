@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from weft.cli.command import PLUGIN, Command, Session
-from weft.types import LEVELS
+from weft.types import LEVELS, OutputLine
 
 _EVENTS = "/api/v1/events"
 _PLUGINS = "/api/v1/plugins"
@@ -70,7 +70,12 @@ def _facts(plugin: dict[str, Any]) -> list[tuple[str, str]]:
 def logs(session: Session, name: str, *, follow: bool, level: str) -> None:
     """What a plugin printed."""
     for line in session.client.lines(_path(name, "logs"), follow=follow, level=level):
-        session.output.line(line, f"{_time(line['time'])}  {line['level']:<7}  {line['text']}")
+        session.output.line(line, _printed(OutputLine(**line)))
+
+
+def _printed(line: OutputLine) -> str:
+    """What the host notes says so where a plugin has its level: no plugin can say that."""
+    return f"{_time(line.time)}  {line.level if line.stream != 'host' else 'host':<7}  {line}"
 
 
 @click.command(cls=Command)

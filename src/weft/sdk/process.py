@@ -24,14 +24,13 @@ HELLO_TIMEOUT = 30.0
 
 def main(descriptor: int, *_helpers: str) -> None:
     """Serve the host on that socket until it says stop, or is gone."""
+    output.install()
     wire = socket.socket(fileno=descriptor)
     os.set_inheritable(descriptor, False)
     sys.dont_write_bytecode = True  # what is imported from here on is the plugin's, whose folders stay as they are
-    output.install()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a plugin ends
     _run(lambda: Process().serve(wire))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    output.flush()
     os._exit(0)  # threads that the plugin left behind do not hold up the end
 
 

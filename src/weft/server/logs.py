@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -20,9 +21,9 @@ from weft.engine.followers import Followers
 from weft.types import LEVELS, OutputLine
 
 MAX_TEXT = 8 * 1024
-"""Bytes of one line; what is longer is cut."""
+"""Bytes of one text; what is longer is cut."""
 MAX_WAITING = 10_000
-"""Lines of all plugins together that wait for the disk."""
+"""Lines of one plugin that wait for the disk; how long they are is bounded where they come from."""
 SEGMENTS = 8
 """Parts that a plugin's log is kept in."""
 _BATCH_DELAY = 0.05
@@ -39,7 +40,7 @@ class Logs:
     def __init__(self, folder: Path, *, bytes_each: int) -> None:
         self._folder = folder
         self._bytes = bytes_each
-        self._waiting: deque[tuple[str, OutputLine]] = deque()
+        self._waiting: defaultdict[str, list[OutputLine]] = defaultdict(list)
         self._dropped: Counter[str] = Counter()
         self._arrived = asyncio.Event()
         self._followers: defaultdict[str, Followers[OutputLine]] = defaultdict(Followers)
@@ -48,10 +49,11 @@ class Logs:
     def accept(self, plugin: str, line: OutputLine) -> None:
         """Take one line; never blocks."""
         line = _cut(line)
-        if len(self._waiting) >= MAX_WAITING:
+        waiting = self._waiting[plugin]
+        if len(waiting) >= MAX_WAITING:
             self._dropped[plugin] += 1
             return
-        self._waiting.append((plugin, line))
+        waiting.append(line)
         self._arrived.set()
         if plugin in self._followers:
             self._followers[plugin].tell(line)
@@ -77,13 +79,10 @@ class Logs:
 
     def _take(self) -> dict[str, list[OutputLine]]:
         self._arrived.clear()
-        batch: dict[str, list[OutputLine]] = {}
-        for plugin, line in self._waiting:
-            batch.setdefault(plugin, []).append(line)
+        batch, self._waiting = self._waiting, defaultdict(list)
         for plugin, count in self._dropped.items():
             note = f"{count} lines are missing here: they came faster than they could be written"
-            batch.setdefault(plugin, []).append(OutputLine(time.time(), "warning", note, "stderr"))
-        self._waiting.clear()
+            batch[plugin].append(OutputLine(time.time(), "warning", note, "host"))
         self._dropped.clear()
         return batch
 
@@ -120,7 +119,7 @@ def _cut(line: OutputLine) -> OutputLine:
     if len(line.text) <= MAX_TEXT // 4 or len(line.text.encode("utf-8", "replace")) <= MAX_TEXT:
         return line
     kept = line.text.encode("utf-8", "replace")[:MAX_TEXT].decode("utf-8", "ignore")
-    return OutputLine(line.time, line.level, kept + "…", line.stream)
+    return replace(line, text=kept + "…")
 
 
 def _levels(least: str) -> frozenset[str]:

@@ -100,7 +100,7 @@ class Child:
         return "\n".join(self._tail)
 
     def _take(self, line: OutputLine) -> None:
-        self._tail.append(line.text)
+        self._tail.append(str(line))
         self._output(line)
 
     # What its keeper, and before that its own process, say of it.

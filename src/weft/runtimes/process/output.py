@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
 from weft.runtimes.launch import Output
-from weft.sdk.output import MARK
-from weft.types import LEVELS, OutputLine
+from weft.runtimes.process.records import read_line
+from weft.sdk.output import MAX_RECORD
+from weft.types import OutputLine
 
-MAX_LINE = 8 * 1024
-"""Bytes of a line; the rest of a longer one is cut off."""
 BURST = 4 * 1024 * 1024
 """Bytes that may come at once."""
 RATE = 1024 * 1024
 """Bytes per second that are kept in the long run; what is more is dropped, and said."""
 LINE_COST = 128
 """Bytes that a line counts for beside its own: to the host, the shortest lines are as dear as long ones."""
-
-_PREFIX = re.compile(r"\W{0,2}(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b", re.IGNORECASE)
-_NAMES = {"WARN": "warning", "CRITICAL": "error", "FATAL": "error"}
-
-
-def level_of(text: str, stream: str) -> tuple[str, str]:
-    """The level of a line and its text without the mark. Unmarked: by its prefix, else info."""
-    if stream == "stderr" and text.startswith(MARK):
-        level, _, rest = text[1:].partition(" ")
-        if level in LEVELS:
-            return level, rest
-    found = _PREFIX.match(text)
-    if found:
-        word = found[1].upper()
-        return _NAMES.get(word, word.lower()), text
-    return "info", text
 
 
 class OutputReader:
@@ -54,7 +36,7 @@ class OutputReader:
         if not self._admit(len(data), data.count(b"\n"), now):
             return
         *lines, rest = (self._rest + data).split(b"\n")
-        self._rest = rest[:MAX_LINE]
+        self._rest = rest[:MAX_RECORD]
         for line in lines:
             self._emit(line, now)
 
@@ -82,9 +64,8 @@ class OutputReader:
         if self._dropped:
             text = f"… {self._dropped} bytes of {self._stream} were dropped: they came faster than they are kept …"
             self._dropped = 0
-            self._output(OutputLine(now, "warning", text, self._stream))
+            self._output(OutputLine(now, "warning", text, "host"))
 
     def _emit(self, line: bytes, now: float) -> None:
-        decoded = line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r")
-        level, text = level_of(decoded, self._stream)
-        self._output(OutputLine(now, level, text, self._stream))
+        for each in read_line(line[:MAX_RECORD], self._stream, now):
+            self._output(each)

@@ -109,4 +109,4 @@ async def _within(test: Test, case: Conformance, state: Path, folder: Path) -> N
 
 
 def _text(line: OutputLine) -> str:
-    return line.text
+    return str(line)
