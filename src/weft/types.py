@@ -30,7 +30,7 @@ class OutputLine:
 
     def __str__(self) -> str:
         """As people read it: ``logger: text name=value``; what else the text has stands below, indented."""
-        first, *more = (f"{self.logger}: {self.text}" if self.logger else self.text).split("\n")
+        first, *more = (f"{_bare(self.logger)}: {self.text}" if self.logger else self.text).split("\n")
         pairs = (f" {_bare(name)}={_bare(value)}" for name, value in self.fields.items())
         return "\n    ".join((first + "".join(pairs), *more))
 

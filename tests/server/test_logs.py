@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,19 @@ def test_another_server_reads_them(tmp_path, run):
     run(read())
 
 
+def test_files_without_fields_are_read(tmp_path, run):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "00000001.jsonl").write_text('{"time":1.0,"level":"info","text":"old","stream":"stdout"}\n')
+
+    async def main():
+        logs = Logs(tmp_path, bytes_each=100_000)
+        new = OutputLine(2.0, "error", "new", "stderr", {"order": 17, "who": ["a", None]}, "shop")
+        logs.accept("shop", new)
+        assert await logs.read("shop") == [line("old"), new]
+
+    run(main())
+
+
 def test_the_disk_is_bounded_and_the_newest_stay(tmp_path, run):
     async def main():
         logs = Logs(tmp_path, bytes_each=16_000)
@@ -61,7 +75,11 @@ def test_what_comes_too_fast_is_counted(tmp_path, run, monkeypatch):
         logs = Logs(tmp_path, bytes_each=100_000)
         for number in range(8):
             logs.accept("shop", line(str(number)))
-        assert (await logs.read("shop"))[-1].text.startswith("3 lines are missing here")
+        logs.accept("other", line("there is room for others"))
+        noted = (await logs.read("shop"))[-1]
+        assert noted.text.startswith("3 lines are missing here")
+        assert noted.stream == "host"
+        assert await logs.read("other") == [line("there is room for others")]
 
     run(main())
 
@@ -70,8 +88,9 @@ def test_what_comes_too_fast_is_counted(tmp_path, run, monkeypatch):
 def test_long_lines_are_cut(tmp_path, run, text):
     async def main():
         logs = Logs(tmp_path, bytes_each=100_000)
-        logs.accept("shop", line(text))
+        logs.accept("shop", replace(line(text), fields={"order": 17}))
         (kept,) = await logs.read("shop")
+        assert kept.fields == {"order": 17}
         assert len(kept.text.encode()) <= 8 * 1024 + 3
 
     run(main())
