@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from weft.runtimes.process.records import MAX_TEXT, read_line
+from weft.runtimes.process.records import MAX_NAME, MAX_TEXT, read_line
 from weft.sdk.output import MAX_DEPTH, MAX_VALUES
 from weft.types import LEVELS, OutputLine
 
@@ -37,12 +37,15 @@ def nested(depth):
 
 @given(st.binary() | st.dictionaries(KEYS, JSON).map(lambda found: b"\x1e" + json.dumps(found).encode()), st.booleans())
 @example(b"\x1e" + b"[" * 30_000, True)
+@example(b'\x1e{"level":"info","text":"","logger":"' + b"x" * 30_000 + b'"}', True)
+@example(b'{"level":"info","event":"x","":[]}', True)
 @example(b'{"level":"info","event":"x","a":' + b"9" * 9000 + b"}", False)
 @example(b'{"level":"info","event":"x","a":' + b"[" * 9000 + b"]" * 9000 + b"}", False)
 def test_any_line_gives_lines_that_everybody_can_read(line, on_stderr):
     for found in read_line(line, "stderr" if on_stderr else "stdout", NOW):
         assert found.level in LEVELS
         assert len(found.text) <= MAX_TEXT
+        assert len(found.logger) <= MAX_NAME
         assert found.stream == ("stderr" if on_stderr else "stdout")
         assert "\n" not in str(found).replace("\n    ", "")
         assert msgspec.json.decode(msgspec.json.encode(found), type=OutputLine) == found

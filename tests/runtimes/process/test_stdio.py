@@ -247,6 +247,19 @@ def test_a_plugin_that_takes_its_streams_away_still_logs_and_serves(run, started
     run(main())
 
 
+def test_nothing_of_ours_opens_where_the_plugin_closed_its_streams(run, started, get):
+    async def main():
+        async with started("abuses_stdio", variables={"AT_IMPORT": "closes_for_good"}) as (instance, lines):
+            await lines.until("logged after all was closed")
+            for _ in range(3):
+                assert await get(instance, b"/prints") == (200, b"OSError 9")
+                await instance.ping(5)
+            opened = {int(each.name) for each in Path(f"/proc/{instance.pid}/fd").iterdir()}
+            assert not opened & {0, 1, 2}
+
+    run(main())
+
+
 def test_stdin_is_at_its_end(run, started, get):
     async def main():
         async with started("abuses_stdio") as (instance, _):
@@ -280,20 +293,21 @@ def test_records_through_a_stderr_that_does_not_wait_stay_whole(run, started, ge
     run(main())
 
 
-def test_a_gigabyte_is_bounded_and_others_answer_meanwhile(run, started, get):
+def test_a_gigabyte_is_bounded_and_the_other_instance_answers_and_prints_meanwhile(run, started, get):
     async def main():
-        async with started("abuses_stdio") as (flood, lines), started("hello") as (other, _):
+        async with started("abuses_stdio") as (flood, lines), started("abuses_stdio") as (other, others):
             before = most = memory()
             flooding = asyncio.create_task(get(flood, b"/gigabyte", timeout=100))
             answers = 0
             while not flooding.done():
-                assert (await get(other))[0] == 200
+                assert await get(other, b"/prints") == (200, b"done")
                 answers += 1
                 most = max(most, memory())
             assert await flooding == (200, b"done")
             assert answers > 0
             assert most - before < 64 * 1024 * 1024
             assert await get(flood) == (200, b"well")
+        assert count(others) == dict.fromkeys(("printed", "to stderr", "written"), answers)
         kept = sum(len(line.text) for line in lines)
         dropped = [line for line in lines if line.stream == "host"]
         assert kept < 32 * 1024 * 1024

@@ -34,7 +34,11 @@ class OutputReader:
         """Take the next bytes."""
         now = self._clock()
         if not self._admit(len(data), data.count(b"\n"), now):
+            self._dropped += len(data) + len(self._rest)
+            self._rest = b""
             return
+        if self._dropped:
+            data = self._resume(data, now)
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest[:MAX_RECORD]
         for line in lines:
@@ -53,12 +57,17 @@ class OutputReader:
         self._filled_at = now
         cost = size + lines * LINE_COST
         if self._allowance < cost:
-            self._dropped += size + len(self._rest)
-            self._rest = b""
             return False
         self._allowance -= cost
-        self._tell_dropped(now)
         return True
+
+    def _resume(self, data: bytes, now: float) -> bytes:
+        """What comes after the line whose beginning was dropped."""
+        rest, end, data = data.partition(b"\n")
+        self._dropped += len(rest) + len(end)
+        if end:
+            self._tell_dropped(now)
+        return data
 
     def _tell_dropped(self, now: float) -> None:
         if self._dropped:

@@ -6,7 +6,7 @@ A record that is not as sdk.output writes it, or is over its bounds, is an ordin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +16,8 @@ from weft.types import LEVELS, OutputLine
 
 MAX_TEXT = 8 * 1024
 """Characters of a text; the rest of a longer one is cut off."""
+MAX_NAME = 200
+"""Characters of a logger's name."""
 OLDEST = 60.0
 """Seconds that a record may say to be old; else it has the time of its arrival."""
 
@@ -34,9 +36,6 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _PREFIX_WITHIN = 200
-_LEVEL_KEYS = ("level", "levelname", "severity")
-_TEXT_KEYS = ("event", "message", "msg")
-_LOGGER_KEYS = ("logger",)
 
 
 class _Record(msgspec.Struct):
@@ -76,8 +75,8 @@ def _record(text: str, stream: str, now: float) -> OutputLine | None:
     time = found.time if now - OLDEST <= found.time <= now else now
     inner = None if found.fields else _json(found.text, stream, time)
     if inner is not None:
-        return OutputLine(time, found.level, inner.text, stream, inner.fields, found.logger)
-    return OutputLine(time, found.level, found.text[:MAX_TEXT], stream, found.fields, found.logger)
+        return OutputLine(time, found.level, inner.text, stream, inner.fields, found.logger[:MAX_NAME])
+    return OutputLine(time, found.level, found.text[:MAX_TEXT], stream, found.fields, found.logger[:MAX_NAME])
 
 
 def _printed(text: str, stream: str, now: float) -> OutputLine:
@@ -98,30 +97,20 @@ def _json(text: str, stream: str, now: float) -> OutputLine | None:
         fields = _object_decoder.decode(text)
     except _UNREADABLE:
         return None
-    level = _NAMES.get(_word(fields, _LEVEL_KEYS).lower(), "")
-    event = _word(fields, _TEXT_KEYS)
+    level = _NAMES.get(_take(fields, "level", "levelname", "severity").lower())
+    event = _take(fields, "event", "message", "msg")
     if not level or not event or not _within_bounds(fields):
         return None
-    _forget(fields, _LEVEL_KEYS)
-    _forget(fields, _TEXT_KEYS)
-    logger = _word(fields, _LOGGER_KEYS)
-    _forget(fields, _LOGGER_KEYS)
-    if isinstance(fields.get("exception"), str):
-        event += "\n" + fields.pop("exception")
+    logger = _take(fields, "logger")[:MAX_NAME]
+    if exception := _take(fields, "exception"):
+        event += f"\n{exception}"
     return OutputLine(now, level, event[:MAX_TEXT], stream, fields, logger)
 
 
-def _key(fields: dict[str, Any], keys: Iterable[str]) -> str:
-    return next((key for key in keys if isinstance(fields.get(key), str)), "")
-
-
-def _word(fields: dict[str, Any], keys: Iterable[str]) -> str:
-    found = fields.get(_key(fields, keys), "")
-    return found if isinstance(found, str) else ""
-
-
-def _forget(fields: dict[str, Any], keys: Iterable[str]) -> None:
-    fields.pop(_key(fields, keys), None)
+def _take(fields: dict[str, Any], *names: str) -> str:
+    """The first text of these names, which leaves the fields; '' where there is none."""
+    name = next((name for name in names if isinstance(fields.get(name), str)), None)
+    return "" if name is None else str(fields.pop(name))
 
 
 def _within_bounds(fields: dict[str, Any]) -> bool:
