@@ -165,7 +165,7 @@ def test_what_happens_before_any_code_of_ours(run, launch, get, lines, tmp_path,
         assert await get(instance, b"/prints") == (200, b"done")
         assert await get(instance) == (200, b"well")
         await instance.stop(1)
-        assert await instance.ended() == "exited with code 0"
+        assert (await instance.ended()).how == "exited with code 0"
         assert [line.text for line in lines][:2] == ["from a pth", "\ufffd"]
         assert count(lines)["printed"] == (0 if ends else 2)
 
@@ -242,7 +242,7 @@ def test_a_plugin_that_takes_its_streams_away_still_logs_and_serves(run, started
             for _ in range(3):
                 assert (await get(instance, b"/prints"))[0] == 200
                 assert await get(instance) == (200, b"well")
-        assert await instance.ended() == "exited with code 0"
+        assert (await instance.ended()).how == "exited with code 0"
 
     run(main())
 
@@ -275,7 +275,7 @@ def test_a_process_that_outlives_the_plugin_holds_nobody_up(run, started, get):
             await lines.until("still here")
         try:
             async with asyncio.timeout(5):
-                assert await instance.ended() == "exited with code 0"
+                assert (await instance.ended()).how == "exited with code 0"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
