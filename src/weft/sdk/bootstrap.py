@@ -13,19 +13,23 @@ import sys
 TYPE_CHECKING = False  # typing is not imported for this: the plugin may never need it
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
 
 def lend(folder: str) -> None:
     """Make ``import weft`` find the package in ``folder``."""
-    from importlib.machinery import PathFinder
+    from importlib.util import spec_from_file_location
+
+    package = f"{folder}/weft"
 
     class LentWeft:
         """A finder for the one name ``weft``; its submodules are found through the package."""
 
         @staticmethod
-        def find_spec(name: str, _path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
-            return PathFinder.find_spec(name, [folder], target) if name == "weft" else None
+        def find_spec(name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+            if name != "weft":
+                return None
+            # The folder is not looked through: what lies beside the package cannot be read.
+            return spec_from_file_location(name, f"{package}/__init__.py", submodule_search_locations=[package])
 
     sys.meta_path.insert(0, LentWeft)
 

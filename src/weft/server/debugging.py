@@ -28,8 +28,11 @@ def debugged(release: Release, source: Path) -> Release:
             'debug the host, or give it a process of its own (runtime = "process")'
         )
     limits = replace_fields(release.manifest.limits, startup=PATIENCE, call=PATIENCE, drain=PATIENCE)
-    manifest = replace_fields(release.manifest, limits=limits, instances=1)
-    told = json.dumps({"lent": _folder_of_debugpy(), "source": str(source)})
+    lent = _folder_of_debugpy()
+    asked = release.manifest.permissions
+    permissions = replace_fields(asked, read=(*asked.read, *((lent,) if lent else ())))
+    manifest = replace_fields(release.manifest, limits=limits, permissions=permissions, instances=1)
+    told = json.dumps({"lent": lent, "source": str(source)})
     return replace(release, manifest=manifest, env={**release.env, VARIABLE: told}, patient=True)
 
 
