@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-SandboxMode = Literal["best-effort", "required"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error"]
+SandboxMode = Literal["required", "best-effort"]
+"""``required``: a plugin is not started where the machine cannot enforce all of its permissions and limits."""
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +75,8 @@ class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Paths that it may write besides its data folder."""
     network: Literal["none", "loopback", "outbound"] = "outbound"
     """How far it may reach."""
+    ports: tuple[int, ...] = ()
+    """TCP ports that it may connect to; none named: any."""
     env: tuple[str, ...] = ()
     """Variables of the server's environment that may be passed to it."""
     exec: tuple[str, ...] = ()
@@ -92,6 +95,8 @@ class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Threads for plain ``def`` code and WSGI."""
     open_files: int = 1024
     """Files and sockets that one process may have open."""
+    disk: int = 1024 * 1024 * 1024
+    """Bytes in its data folder."""
     startup: float = 30.0
     """Seconds until it must be ready."""
     call: float = 30.0
@@ -142,6 +147,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Folder of all that is kept: ``$WEFT_STATE``, else ``$XDG_DATA_HOME/weft``, else ``~/.local/share/weft``."""
     log_level: LogLevel = "info"
     """The least level of the server's own lines."""
+    sandbox: SandboxMode = "best-effort"
+    """`required`: no plugin is started where this machine cannot enforce all of its permissions and limits."""
     strict: bool = False
     """Exit with 1 when a PATH fails, instead of serving the others."""
     keep_releases: int = 10

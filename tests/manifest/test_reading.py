@@ -61,13 +61,16 @@ EVERYTHING = """\
       weft: "<2"
     permissions:
       read: [/srv/data]
-      write: /srv/out
-      network: loopback
+      write: /srv//out/./photos/
+      network: outbound
+      ports: [443, 5432]
       env: [LANG, API_URL]
-      exec: [ffmpeg]
+      exec: [ffmpeg, bin/convert, /usr/bin/git]
       plugins: [store]
       manage: true
-    limits: {memory: 1GiB, cpu: 1.5, processes: 8, threads: 4, open_files: 256, startup: 1m, call: 500ms, drain: 0}
+    limits:
+      {memory: 1GiB, cpu: 1.5, processes: 8, threads: 4, open_files: 256, disk: 2GiB,
+       startup: 1m, call: 500ms, drain: 0}
     instances: 2
     domains: [Shop.localhost, shop.example.org, shop.localhost]
     order: {priority: -5, before: [a], after: [b, c]}
@@ -88,15 +91,16 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert manifest.requires.plugins == {"store": ">=1,<2", "cache": ""}
     assert manifest.permissions == Permissions(
         read=("/srv/data",),
-        write=("/srv/out",),
-        network="loopback",
+        write=("/srv/out/photos",),
+        network="outbound",
+        ports=(443, 5432),
         env=("LANG", "API_URL"),
-        exec=("ffmpeg",),
+        exec=("ffmpeg", "bin/convert", "/usr/bin/git"),
         plugins=("store",),
         manage=True,
     )
     assert manifest.limits == Limits(
-        memory=2**30, cpu=1.5, processes=8, threads=4, open_files=256, startup=60, call=0.5, drain=0
+        memory=2**30, cpu=1.5, processes=8, threads=4, open_files=256, disk=2**31, startup=60, call=0.5, drain=0
     )
     assert manifest.instances == 2
     assert manifest.domains == ("shop.localhost", "shop.example.org")
@@ -175,6 +179,52 @@ def test_an_executable_needs_an_entry(tmp_path: Path) -> None:
     (problem,) = problems(write(tmp_path / "p", plugin__yaml="version: '1'\nruntime: executable"))
     assert problem.key == "entry"
     assert "bin/plugin" in problem.remedy
+
+
+def permissions(folder: Path, *lines: str) -> Path:
+    text = "".join(f"  {line}\n" for line in lines)
+    return write(folder, plugin__yaml=f"version: '1'\npermissions:\n{text}")
+
+
+@pytest.mark.parametrize("key", ["read", "write"])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("data", "is not an absolute path"),
+        ("./data", "is not an absolute path"),
+        ("~/photos", "write the whole path"),
+        ("/srv/../etc", "write where it leads"),
+        ("/srv/..", "write where it leads"),
+        ("''", "is empty"),
+        ('"/srv\\0"', "control characters"),
+    ],
+)
+def test_a_path_that_means_nothing_outside_the_plugin_is_refused(
+    tmp_path: Path, key: str, path: str, words: str
+) -> None:
+    (problem,) = problems(permissions(tmp_path / "p", "network: none", f"{key}: [/srv/ok, {path}]"))
+    assert (problem.line, problem.key) == (4, f"permissions.{key}[1]")
+    assert words in str(problem)
+    assert problem.remedy
+
+
+@pytest.mark.parametrize("program", ["../git", "a/../git", "./git", "~/git", "/usr/../git", "bin/"])
+def test_a_program_is_a_name_a_whole_path_or_a_file_of_the_plugins(tmp_path: Path, program: str) -> None:
+    (problem,) = problems(permissions(tmp_path / "p", f"exec: [{program}]"))
+    assert (problem.line, problem.key) == (3, "permissions.exec[0]")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "https", "true", "'443'"])
+def test_a_port_is_a_number_that_tcp_has(tmp_path: Path, port: str) -> None:
+    (problem,) = problems(permissions(tmp_path / "p", f"ports: [80, {port}]"))
+    assert (problem.line, problem.key) == (3, "permissions.ports[1]")
+
+
+@pytest.mark.parametrize("network", ["none", "loopback"])
+def test_ports_without_a_network_to_narrow_are_refused(tmp_path: Path, network: str) -> None:
+    (problem,) = problems(permissions(tmp_path / "p", f"network: {network}", "ports: [443]"))
+    assert (problem.line, problem.key) == (4, "permissions.ports")
+    assert f"network is {network}" in problem.message
 
 
 # --- all problems at once -----------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ PARSERS: list[Rule] = [
     values.specifier,
     values.requirement,
     values.variable,
+    values.path,
+    values.program,
     values.cores,
 ]
 ANYTHING = st.one_of(
@@ -132,6 +134,18 @@ def test_versions_that_packaging_reads_are_taken(text: str) -> None:
     except InvalidVersion:
         return
     assert values.version(text) == text.strip()
+
+
+@given(st.text(max_size=30).map(lambda text: f"/{text}"))
+def test_a_path_has_one_spelling_which_is_absolute_and_leads_nowhere_up(text: str) -> None:
+    try:
+        path = values.path(text)
+    except Invalid:
+        return
+    assert path.startswith("/")
+    assert not path.startswith("//")
+    assert ".." not in path.split("/")
+    assert values.path(path) == path
 
 
 @given(st.from_regex(r"\A[A-Za-z0-9_-]{1,63}\Z"))

@@ -77,16 +77,18 @@ LIMITS: dict[str, Rule] = {
     "processes": integer(1, 65_536),
     "threads": integer(1, 4_096),
     "open_files": integer(16, 1_048_576),
+    "disk": values.size(MIB, 2**50),
     "startup": values.duration(0.001, DAY),
     "call": values.duration(0.001, DAY),
     "drain": values.duration(0, DAY),
 }
 PERMISSIONS: dict[str, Rule] = {
-    "read": each(word),
-    "write": each(word),
+    "read": each(values.path),
+    "write": each(values.path),
     "network": one_of("none", "loopback", "outbound"),
+    "ports": each(integer(1, 65_535)),
     "env": each(values.variable),
-    "exec": each(word),
+    "exec": each(values.program),
     "plugins": each(values.name),
     "manage": flag,
 }

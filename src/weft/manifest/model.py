@@ -38,12 +38,15 @@ class Permissions(Struct, frozen=True, kw_only=True):
     """What the plugin asks to touch beyond its own files and data folder."""
 
     read: tuple[str, ...] = ()
+    """Absolute paths, ``..`` worked out of them: files, or folders with all that is in them."""
     write: tuple[str, ...] = ()
+    """The same. What may be written may be read."""
     network: NetworkAccess = "outbound"
     ports: tuple[int, ...] = ()
     """The TCP ports, 1 to 65535, that ``outbound`` may connect to; empty: any."""
     env: tuple[str, ...] = ()
     exec: tuple[str, ...] = ()
+    """Programs: an absolute path, a path within the plugin's own folder, or a name that is looked up in PATH."""
     plugins: tuple[str, ...] = ()
     manage: bool = False
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from weft.errors import ManifestError
 from weft.manifest import keys, values
 from weft.manifest.document import Document
-from weft.manifest.model import Manifest, Requires
+from weft.manifest.model import Manifest, Permissions, Requires
 from weft.manifest.rules import Flaw, Invalid, Key, Rule, dotted, table, text, wrong
 from weft.manifest.sources import find_reader
 
@@ -36,7 +36,7 @@ def checked(document: Document, name: str | None = None) -> Manifest:
     for key, rule in (("name", _name(document)), ("version", _version(document))):
         if not any(flaw.key[:1] == (key,) for flaw in flaws):
             flaws += _apply(fields, key, rule)
-    flaws += _needs_entry(fields)
+    flaws += [*_needs_entry(fields), *_ports_for_nothing(fields)]
     problems = [*document.problems, *map(document.problem, flaws)]
     if problems:
         raise ManifestError(sorted(problems, key=lambda problem: problem.line or 0))
@@ -115,6 +115,15 @@ def _needs_entry(fields: dict[str, Any]) -> list[Flaw]:
             ]
         return [] if _is_path_inside(entry) else [_bad_entry(entry, "a path inside the plugin's folder")]
     return [] if entry is None or _is_module(entry) else [_bad_entry(entry, "module or module:attribute")]
+
+
+def _ports_for_nothing(fields: dict[str, Any]) -> list[Flaw]:
+    """Ports narrow what is reached outside; with less than that they would say nothing."""
+    permissions = fields.get("permissions", Permissions())
+    if not permissions.ports or permissions.network == "outbound":
+        return []
+    message = f"narrow network outbound, and network is {permissions.network}"
+    return [Flaw(message, "leave ports out, or ask for network outbound", ("permissions", "ports"))]
 
 
 def _bad_entry(entry: Any, expected: str) -> Flaw:

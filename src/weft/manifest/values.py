@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Any
 
@@ -145,6 +146,31 @@ def variable(value: Any) -> str:
     checked = word(value)
     if not VARIABLE.fullmatch(checked):
         raise wrong(f"{show(checked)} is not the name of an environment variable")
+    return checked
+
+
+def path(value: Any) -> str:
+    """A file or folder outside the plugin, absolute, in its one spelling."""
+    checked = word(value)
+    if checked.startswith("~"):
+        raise wrong(f"{show(checked)} is not a path: '~' is the shell's", "write the whole path")
+    if not checked.startswith("/"):
+        raise wrong(
+            f"{show(checked)} is not an absolute path",
+            "leave out the plugin's own files and its data folder, which it has anyway; write other paths whole",
+        )
+    if ".." in checked.split("/"):
+        raise wrong(f"{show(checked)} leads up again with '..'", "write where it leads")
+    return "/" + posixpath.normpath(checked).lstrip("/")
+
+
+def program(value: Any) -> str:
+    """A program: an absolute path, a path within the plugin's folder, or a name that is looked up in PATH."""
+    checked = word(value)
+    if checked.startswith(("/", "~")):
+        return path(checked)
+    if any(part in ("", ".", "..") for part in checked.split("/")):
+        raise wrong(f"{show(checked)} is not a program", "write a name (git), a whole path, or a file of the plugin's")
     return checked
 
 
