@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from msgspec.structs import replace
 
@@ -29,11 +29,12 @@ from weft.engine.requirements import check_host
 from weft.engine.runtimes import Runtimes
 from weft.engine.temporary import Temporary
 from weft.engine.using import Using
-from weft.errors import Conflict, Unavailable, UnknownPlugin, WeftError
+from weft.errors import Conflict, Unavailable, UnknownPlugin, UsageError, WeftError
 from weft.manifest import Manifest, Order
 from weft.packages.environments import Environments
 from weft.packages.programs import quiet
 from weft.runtimes.launch import Facts, Launch
+from weft.settings import SandboxMode
 from weft.types import Event, OutputLine, Progress
 
 MOST_FAILURES = 64
@@ -51,7 +52,8 @@ class Core:
     ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
-    ``elsewhere``: see bound.Bound.
+    ``elsewhere``: see bound.Bound. ``sandbox``: ``required`` starts no plugin where this machine cannot enforce all of
+    its permissions and limits. Raises UsageError for another word.
     """
 
     def __init__(
@@ -62,7 +64,10 @@ class Core:
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
+        sandbox: SandboxMode = "best-effort",
     ) -> None:
+        if sandbox not in get_args(SandboxMode):
+            raise UsageError(f"sandbox is {' or '.join(get_args(SandboxMode))}, not {sandbox!r}")
         self._temporary = None if state else Temporary()
         self.state = state or Path(self._temporary.path if self._temporary else "")
         self.environments = Environments(self.state / "environments")
@@ -71,6 +76,7 @@ class Core:
         self._plugins: dict[str, Plugin] = {}
         self._contracts = Contracts(contracts)
         self._checked = checked
+        self._sandbox: SandboxMode = sandbox
         self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
         self.files = Files(self.state / "loaded")
@@ -254,6 +260,7 @@ class Core:
                 use=peers.use,
                 checked=self._checked,
                 report=self._reporter(manifest.name),
+                sandbox=self._sandbox,
             )
 
         return equip

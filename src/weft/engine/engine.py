@@ -14,6 +14,7 @@ from weft.engine.plugin import Plugin
 from weft.manifest import Order
 from weft.manifest.installed import GROUP
 from weft.packages.programs import quiet
+from weft.settings import SandboxMode
 from weft.types import OutputLine, Progress
 
 C = TypeVar("C")
@@ -25,6 +26,7 @@ class Engine(Core):
     ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
+    ``sandbox``: ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits.
     """
 
     def __init__(
@@ -35,8 +37,11 @@ class Engine(Core):
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
+        sandbox: SandboxMode = "best-effort",
     ) -> None:
-        super().__init__(state, contracts=contracts, output=output, checked=checked, elsewhere=elsewhere)
+        super().__init__(
+            state, contracts=contracts, output=output, checked=checked, elsewhere=elsewhere, sandbox=sandbox
+        )
         self._intake = Intake(self, self.files)
 
     async def __aexit__(self, *error: object) -> None:

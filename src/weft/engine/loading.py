@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+
+from msgspec.structs import replace
 
 from weft.engine.batch import Batch, Job, Outcome
 from weft.engine.core import Core
@@ -13,6 +16,7 @@ from weft.engine.given import Given
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
 from weft.errors import StorageFailed, WeftError
+from weft.manifest import Manifest
 from weft.types import Progress
 
 AT_ONCE = 4
@@ -95,7 +99,7 @@ class Loader:
             before = self._engine.plugin(name).release
             given, number = given.over(before), before.number + 1
         return await self._engine.prepare(
-            copied.manifest,
+            await asyncio.to_thread(_followed, copied.manifest),
             copied.folder,
             digest=copied.digest,
             number=number,
@@ -124,3 +128,10 @@ class Loader:
                 name = each.name or each.job.source.name
                 kind = "upgrade_failed" if name in each.job.replaces and not batch.is_new(name) else "load_failed"
                 self._engine.emit(name, kind, str(each.result), source=each.job.what)
+
+
+def _followed(manifest: Manifest) -> Manifest:
+    """The same with the paths to which those lead that it may read and write: links may be changed later. Blocking."""
+    mine = manifest.permissions
+    led = {key: tuple(map(os.path.realpath, getattr(mine, key))) for key in ("read", "write")}
+    return replace(manifest, permissions=replace(mine, **led))

@@ -41,7 +41,7 @@ class Launch:
     variables: Mapping[str, str] = field(default_factory=dict)
     """The deployment's own environment variables."""
     permissions: Permissions = field(default_factory=Permissions)
-    """What it may touch besides its own files and its data folder."""
+    """What it may touch, as it was decided. ``read`` and ``write`` led through no link then: follow none there."""
     sandbox: SandboxMode = "best-effort"
     """Whether it is refused a start where the machine cannot enforce all of that."""
     contracts: tuple[Contract, ...] = ()

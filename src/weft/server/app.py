@@ -75,7 +75,9 @@ class Server:
         self.logs = Logs(self.state.logs, bytes_each=settings.log_bytes)
         self.journal = Journal(self.store)
         tell = partial(self._printed, output)
-        self.engine = Engine(self.state.path, contracts=(), output=tell, checked=checked)  # it has none of its own
+        self.engine = Engine(  # it has no contracts of its own
+            self.state.path, contracts=(), output=tell, checked=checked, sandbox=settings.sandbox
+        )
         self.router = Router(settings.management.domains)
         contents = ContentStore(self.state.contents)
         claims = Claims(settings.management.domains)

@@ -11,6 +11,7 @@ from weft import engine as asynchronous
 from weft.contracts.declare import contract_of
 from weft.engine import Plugin
 from weft.errors import ContractError, Unavailable, UsageError
+from weft.settings import SandboxMode
 from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
 from weft.sync.stream import Stream
@@ -49,6 +50,7 @@ class Engine:
         contracts: Iterable[Callable[..., Any]] | None = None,
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
+        sandbox: SandboxMode = "best-effort",
     ) -> None:
         self._portal: Portal[asynchronous.Engine] = Portal(
             lambda: asynchronous.Engine(
@@ -57,6 +59,7 @@ class Engine:
                 output=output,
                 checked=checked,
                 elsewhere=partial(blocking, self._portal),
+                sandbox=sandbox,
             )
         )
 
