@@ -54,6 +54,8 @@ def test_the_environment_reaches_every_setting(read):
         "WEFT_MANAGEMENT_DOMAINS": "manage.example.org",
         "WEFT_POLICY_MEMORY": "1GiB",
         "WEFT_POLICY_CPU": "1.5",
+        "WEFT_POLICY_DISK": "2GiB",
+        "WEFT_POLICY_PORTS": "443, 5432",
     }
     found = read("", environ)
     assert found.http.max_headers == 7
@@ -62,6 +64,7 @@ def test_the_environment_reaches_every_setting(read):
     assert found.http.body_timeout == 5.0
     assert found.management.domains == ("manage.example.org",)
     assert (found.policy.memory, found.policy.cpu) == (1024**3, 1.5)
+    assert (found.policy.disk, found.policy.ports) == (2 * 1024**3, (443, 5432))
 
 
 def test_every_problem_is_reported_at_once(read):
@@ -94,6 +97,22 @@ def test_plugins_by_name(read, tmp_path):
 def test_a_grant_in_the_file_is_checked(read):
     with pytest.raises(UsageError, match=r"plugins\.shop\.allow: .*did you mean 'read'"):
         read('[plugins.shop]\nallow = ["reed=/srv"]')
+
+
+def test_the_policy_is_checked_wherever_it_comes_from(read):
+    with pytest.raises(UsageError) as caught:
+        read('[policy]\nread = ["data"]\nruntimes = ["inlin"]', {"WEFT_POLICY_PORTS": "443, 70000"})
+    assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [
+        "policy.runtimes[0]", "policy.read[0]", "policy.ports[1]",
+    ]  # fmt: skip
+
+
+def test_how_far_the_sandbox_must_hold(read):
+    assert read().sandbox == "best-effort"
+    assert read('sandbox = "required"').sandbox == "required"
+    assert read("", {"WEFT_SANDBOX": "required"}).sandbox == "required"
+    with pytest.raises(UsageError, match=r"WEFT_SANDBOX: "):
+        read("", {"WEFT_SANDBOX": "off"})
 
 
 def test_glooms_plugins_table(read, tmp_path):

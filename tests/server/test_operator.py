@@ -474,7 +474,6 @@ def test_preloaded_plugins_cannot_be_removed_and_win_domains(hosting, state, tmp
             for change in (
                 host.operator.remove("pre"),
                 host.operator.disable("pre"),
-                host.operator.grant("pre", ["manage"]),
                 host.operator.deploy(upload("pre", app("x"), spare_preloaded=True)),
             ):
                 with pytest.raises(Refused, match="plugin pre is preloaded: .*take it out there"):

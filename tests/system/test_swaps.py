@@ -11,6 +11,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+SETTINGS = """
+[policy]
+memory = "256MiB"
+"""
 SHOP = """
 import asyncio
 import hashlib
@@ -204,6 +208,32 @@ def test_restarts_and_roll_backs_of_two_instances_lose_nothing(run, site):
                 assert (await site.ask(name)).body == b"2"
                 assert (await site.manage("POST", f"/{name}/rollback", json={"release": 1})).status_code == 200
                 assert (await site.ask(name)).body == b"1"
+
+    run(main())
+
+
+def test_grants_that_are_given_and_taken_back_lose_nothing(run, site):
+    async def change(name, action, *permissions):
+        (before,) = (await site.status(name))["instances"]
+        answer = await site.manage("POST", f"/{name}/{action}", json={"permissions": permissions})
+        (after,) = (await site.status(name))["instances"]
+        return answer, before["pid"] != after["pid"]
+
+    async def main():
+        async with site.deployed(SHOP % 1) as name:
+            load = Load(site, name)
+            async with load.running():
+                for _ in range(3):
+                    answer, swapped = await change(name, "grant", "memory=300MiB", "read=/srv")
+                    assert (answer.json()["grants"], swapped) == (["memory=300MiB", "read=/srv"], True)
+                    answer, swapped = await change(name, "grant", "read=/usr/share")
+                    assert (answer.status_code, swapped) == (200, False)
+                    answer, swapped = await change(name, "grant", "read=photos")
+                    assert (answer.status_code, swapped) == (400, False)
+                    taken = ("memory=300MiB", "read=/srv", "read=/usr/share")
+                    answer, swapped = await change(name, "revoke", *taken)
+                    assert (answer.json()["grants"], swapped) == ([], True)
+            assert min(load.counts.values()) >= 3, load.counts
 
     run(main())
 

@@ -23,14 +23,14 @@ from msgspec.structs import fields, replace
 from weft.errors import UsageError
 from weft.manifest import values
 from weft.manifest.rules import Invalid, suggestion
-from weft.server.policy import merge_grants
+from weft.server import policy
 from weft.settings import Preload, ServerSettings, default_state
 
 T = TypeVar("T", bound=Struct)
 
 PREFIX = "WEFT_"
 TIMES = frozenset({"startup", "call", "drain", "websocket_ping"})
-SIZES = frozenset({"memory", "log_bytes"})
+SIZES = frozenset({"memory", "disk", "log_bytes"})
 MANAGEMENT = "gloomi"
 """The name by which GLoom's own management is among its preloaded plugins."""
 OTHER_VARIABLES = frozenset({"WEFT_CONFIG", "WEFT_DEBUG", "WEFT_TOKEN", "WEFT_DATA_DIR"})
@@ -63,6 +63,7 @@ def read_settings(file: Path | None, environ: Mapping[str, str], flags: Mapping[
     problems.raise_any()
     assert settings is not None
     _check_grants(settings, file, problems)
+    problems += policy.problems(settings.policy)
     problems.raise_any()
     return _with_preloaded(settings, preload)
 
@@ -196,7 +197,7 @@ def _check_grants(settings: ServerSettings, file: Path | None, problems: _Proble
     for name, plugin in settings.plugins.items():
         for grant in plugin.allow:
             try:
-                merge_grants([grant])
+                policy.merge_grants([grant])
             except UsageError as error:
                 problems.append(f"{file}: plugins.{name}.allow: {error}")
 

@@ -15,7 +15,8 @@ from weft.engine.configuration import checked_env
 from weft.errors import UsageError
 from weft.manifest import Manifest
 from weft.server.domains import checked_domains
-from weft.server.policy import ceiling, check, confine, merge_grants
+from weft.server.places import Places
+from weft.server.policy import ceiling, check, confine, follow, merge_grants, warnings
 from weft.server.state import Settings, StoredPlugin, StoredRelease
 from weft.server.uploads import Upload
 from weft.settings import PluginSettings, PolicySettings
@@ -30,6 +31,8 @@ class Plan:
     grants: tuple[str, ...]
     config: Mapping[str, Any]
     env: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+    """What the operator should know of it."""
 
     @property
     def name(self) -> str:
@@ -45,7 +48,12 @@ class Plan:
 
 
 def plan_deploy(
-    manifest: Manifest, upload: Upload, stored: StoredPlugin | None, operator: PluginSettings, policy: PolicySettings
+    manifest: Manifest,
+    upload: Upload,
+    stored: StoredPlugin | None,
+    operator: PluginSettings,
+    policy: PolicySettings,
+    places: Places,
 ) -> Plan:
     """What a deployment amounts to, with what the plugin's current release was given.
 
@@ -59,7 +67,7 @@ def plan_deploy(
         domains=domains,
     )
     grants = merge_grants(stored.grants if stored else (), upload.allow)
-    return plan_release(manifest, settings, grants, operator, policy)
+    return plan_release(manifest, settings, grants, operator, policy, places)
 
 
 def plan_release(
@@ -68,24 +76,30 @@ def plan_release(
     grants: Sequence[str],
     operator: PluginSettings,
     policy: PolicySettings,
+    places: Places,
 ) -> Plan:
     """What a stored release amounts to under the policy of today. Raises as ``plan_deploy`` does."""
     allowed = ceiling(policy, [*grants, *operator.allow])
-    check(manifest, allowed)
-    return _plan(confine(manifest, allowed), settings, tuple(grants), operator)
+    check(manifest, allowed, places)
+    return _plan(confine(manifest, allowed), settings, tuple(grants), operator, places)
 
 
-def plan_preloaded(manifest: Manifest, domains: tuple[str, ...] | None, operator: PluginSettings) -> Plan:
+def plan_preloaded(
+    manifest: Manifest, domains: tuple[str, ...] | None, operator: PluginSettings, places: Places
+) -> Plan:
     """What a plugin that the operator named amounts to: it gets what it asks. Raises UsageError."""
     given = None if domains is None else checked_domains(domains)
-    return _plan(manifest, Settings(domains=given), (), operator)
+    return _plan(manifest, Settings(domains=given), (), operator, places)
 
 
-def _plan(manifest: Manifest, settings: Settings, grants: tuple[str, ...], operator: PluginSettings) -> Plan:
+def _plan(
+    manifest: Manifest, settings: Settings, grants: tuple[str, ...], operator: PluginSettings, places: Places
+) -> Plan:
     domains = wanted_domains(manifest, settings, operator)
     config = {**operator.config, **settings.config}
-    named = replace(manifest, domains=domains)
-    return Plan(named, settings, grants, config, {**operator.env, **settings.env})
+    named = replace(follow(manifest, places), domains=domains)
+    warned = tuple(warnings(manifest, places))
+    return Plan(named, settings, grants, config, {**operator.env, **settings.env}, warned)
 
 
 def wanted_domains(manifest: Manifest, settings: Settings, operator: PluginSettings) -> tuple[str, ...]:

@@ -191,6 +191,9 @@ class Fleet:
 
         ``commit`` makes it the one that is stored. Whatever fails, files, domains and routes are as before.
         """
+        for warning in plan.warnings:
+            progress(f"note: {warning}")
+            self._engine.emit(plan.name, "reaches_state", warning)
         with self.claims.changing(plan.name, plan.domains):
             release = await self._engine.prepare(
                 plan.manifest,

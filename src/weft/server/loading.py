@@ -20,7 +20,7 @@ from weft.server.deployments import Plan, plan_preloaded, wanted_domains
 from weft.server.fleet import Fleet, Record
 from weft.server.naming import name_check
 from weft.server.operator import Operator
-from weft.server.policy import exceeding, merge_grants
+from weft.server.policy import merge_grants
 from weft.server.state import NewRelease, Store, StoredPlugin
 from weft.settings import PluginSettings, Preload, ServerSettings
 from weft.types import Progress
@@ -112,7 +112,8 @@ class Loader:
             source = await self._operator.reading.read(open_source, given.file, given.name, folder)
             name = source.manifest.name
             operator = self._settings.plugins.get(name, PluginSettings())
-            plan = plan_preloaded(source.manifest, given.domains, operator)
+            places = await asyncio.to_thread(self._operator.grants.places, source.manifest, ())
+            plan = plan_preloaded(source.manifest, given.domains, operator, places)
 
             with self._fleet.exclusive(name):
                 if name in self._fleet.records:
@@ -145,8 +146,8 @@ class Loader:
             release = NewRelease(
                 number=record.number, version=plan.manifest.version, digest=record.digest, settings=plan.settings
             )
-            asked = (each.grant for each in exceeding(plan.manifest, self._settings.policy))
-            self._store.commit_release(plan.name, release, grants=merge_grants(stored.grants, asked), before=stored)
+            grants = merge_grants(stored.grants, self._operator.grants.asked(plan.manifest))
+            self._store.commit_release(plan.name, release, grants=grants, before=stored)
 
     def _deployed_after(self, name: str, digest: str) -> StoredPlugin | None:
         """What was deployed in place of named files; None where these hold what no release of it had."""
@@ -230,11 +231,17 @@ class Loader:
         try:
             async with self._slots:
                 with self._fleet.exclusive(stored.name):
-                    await self._operator.start_release(stored, stored.current, progress=_of(stored.name, progress))
+                    await self._start_again(stored.name, progress)
         except WeftError as error:
             self._fleet.stand_in(replace(self._fleet.record(stored.name), error=str(error)), "failed")
             return stored.name, error
         return stored.name, None
+
+    async def _start_again(self, name: str, progress: Progress) -> None:
+        """Start what is stored now: while a plugin waited for others, it may have been changed, or started."""
+        stored = await asyncio.to_thread(self._store.plugin, name)
+        if stored is not None and stored.enabled and not self._fleet.serves(name):
+            await self._operator.start_release(stored, stored.current, progress=_of(name, progress))
 
     # --- plugins that wait for others -------------------------------------------------------------------------------
 

@@ -17,21 +17,22 @@ import structlog
 from msgspec.structs import replace as replace_fields
 
 from weft.engine.dependencies import check_unused
-from weft.errors import Refused, UsageError, WeftError
+from weft.errors import Refused, WeftError
 from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
 from weft.server.changes import Changes
 from weft.server.contract_changes import broken
 from weft.server.deployments import Plan, plan_deploy, plan_release, target_release
 from weft.server.fleet import Commit, Fleet, Record
+from weft.server.grants import Grants
 from weft.server.journal import Journal
 from weft.server.logs import Logs
 from weft.server.naming import CallsItself, name_check
 from weft.server.overview import Overview
-from weft.server.policy import exceeding, merge_grants
+from weft.server.policy import merge_grants
 from weft.server.reading import Reading
 from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
-from weft.server.status import Deployed, deployed
+from weft.server.status import Deployed, Granted, deployed
 from weft.server.uploads import Upload, open_upload
 from weft.settings import ServerSettings
 from weft.types import Progress
@@ -49,6 +50,7 @@ class Operator(Overview):
         self._state = state
         self._changes = Changes()
         self.reading = Reading(state.uploads)
+        self.grants = Grants(settings, state.path, store, fleet, journal, self)
 
     async def close(self, grace: float) -> None:
         """Let changes under way finish within ``grace`` seconds, then end them."""
@@ -80,7 +82,10 @@ class Operator(Overview):
             self._refuse_preloaded(name)
         with self._fleet.exclusive(name), self._saying_what_serves(name):
             before = await asyncio.to_thread(self._before, name)
-            plan = plan_deploy(source.manifest, upload, before, self.operator_settings(name), self._settings.policy)
+            operator, policy = self.operator_settings(name), self._settings.policy
+            granted = merge_grants(before.grants if before else (), upload.allow)
+            places = await asyncio.to_thread(self.grants.places, source.manifest, granted)
+            plan = plan_deploy(source.manifest, upload, before, operator, policy, places)
             try:
                 async with self._fleet.stored(source.folder) as digest:
                     return await self._replace(plan, before, digest, name_check(source), progress)
@@ -109,8 +114,7 @@ class Operator(Overview):
         if stored and (stored.current.number, stored.current.digest) == (record.number, record.digest):
             return replace_fields(stored, over=stored.over or record.over)
         plugin = self._fleet.plugin(name)
-        asked = exceeding(plugin.manifest, self._settings.policy) if plugin else []
-        return record.as_stored(merge_grants(each.grant for each in asked))
+        return record.as_stored(self.grants.asked(plugin.manifest) if plugin else ())
 
     async def _replace(
         self,
@@ -248,15 +252,25 @@ class Operator(Overview):
 
         The current one makes do with those of its domains that are free; another one must have all of its own.
         """
+        plan, record = await self.planned(stored, release, over)
+        await self.start_planned(plan, record, commit, progress)
+
+    async def planned(self, stored: StoredPlugin, release: StoredRelease, over: str = "") -> tuple[Plan, Record]:
+        """What a kept release amounts to: see ``start_release``. Raises Refused, and PackageError for its files."""
         await asyncio.to_thread(self._fleet.contents.verify, release.digest)
         folder = self._fleet.contents.path(release.digest)
         manifest = await self.reading.read(stored_manifest, folder, stored.name)
-        plan = plan_release(
-            manifest, release.settings, stored.grants, self.operator_settings(stored.name), self._settings.policy
-        )
+        operator, policy = self.operator_settings(stored.name), self._settings.policy
+        places = await asyncio.to_thread(self.grants.places, manifest, stored.grants)
+        plan = plan_release(manifest, release.settings, stored.grants, operator, policy, places)
         if release.number == stored.current.number:
             plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
-        record = self._record_of(plan, release.digest, release.number, over)
+        return plan, self._record_of(plan, release.digest, release.number, over)
+
+    async def start_planned(
+        self, plan: Plan, record: Record, commit: Callable[[], None], progress: Progress = lambda _line: None
+    ) -> None:
+        """Start what was planned, in place of what runs."""
 
         async def commit_off_loop(_facts: Facts) -> None:
             await asyncio.to_thread(commit)
@@ -273,49 +287,27 @@ class Operator(Overview):
 
     # --- grants -----------------------------------------------------------------------------------------------------
 
-    async def grant(self, name: str, permissions: Iterable[str]) -> tuple[str, ...]:
-        """Let a plugin have more than the policy, in its next releases and starts. Returns all its grants."""
-        return await self._changes.finish(
-            self._set_grants(self._changeable(name), "granted", merge_grants(permissions), ())
-        )
+    async def grant(self, name: str, permissions: Iterable[str]) -> Granted:
+        """Let a plugin have more than the policy, from now on; what was refused for want of it is started.
 
-    async def revoke(self, name: str, permissions: Iterable[str]) -> tuple[str, ...]:
-        """Take grants back. A release that needs one of them is disabled. Returns the grants that are left."""
-        return await self._changes.finish(
-            self._set_grants(self._changeable(name), "revoked", (), merge_grants(permissions))
-        )
+        Where that changes what runs, new instances take over as in a deploy. Raises UsageError for what is no grant,
+        and as ``deploy`` does when they do not start: the old grants hold, and the old instances go on, then.
+        """
+        add = merge_grants(permissions)
+        return await self._changes.finish(self._change_grants(self._grantable(name), add=add))
 
-    async def _set_grants(self, name: str, kind: str, add: tuple[str, ...], take: tuple[str, ...]) -> tuple[str, ...]:
+    async def revoke(self, name: str, permissions: Iterable[str]) -> Granted:
+        """Take grants back, from now on. A plugin whose release needs one of them is disabled.
+
+        Raises as ``grant`` does, UsageError for what it was not granted, and Refused when what would be disabled is
+        required by others, or named by the operator.
+        """
+        take = merge_grants(permissions)
+        return await self._changes.finish(self._change_grants(self._grantable(name), take=take))
+
+    async def _change_grants(self, name: str, add: tuple[str, ...] = (), take: tuple[str, ...] = ()) -> Granted:
         with self._fleet.exclusive(name):
-            record = self._fleet.record(name)
-            if unknown := set(take) - set(record.grants):
-                raise UsageError(f"{name} was not granted {', '.join(sorted(unknown))}")
-            grants = tuple(sorted({*record.grants, *add} - set(take)))
-            disables = bool(take) and record.enabled and not self._may_run(name, grants)
-            if disables:
-                check_unused(name, self._fleet.manifests)
-            await asyncio.to_thread(self._store.set_grants, name, grants)
-            self._fleet.records[name] = replace(record, grants=grants)
-            self._journal.record(name, kind, f"{name}: {kind} {', '.join(add or take)}")
-        if disables:
-            await self._disable(name)
-        return grants
-
-    def _may_run(self, name: str, grants: tuple[str, ...]) -> bool:
-        plugin = self._fleet.plugin(name)
-        if plugin is None:
-            return True
-        try:
-            plan_release(
-                plugin.manifest,
-                self._fleet.record(name).settings,
-                grants,
-                self.operator_settings(name),
-                self._settings.policy,
-            )
-        except Refused:
-            return False
-        return True
+            return await self.grants.change(name, add, take)
 
     # --- within -----------------------------------------------------------------------------------------------------
 
@@ -323,6 +315,13 @@ class Operator(Overview):
         name = self._fleet.record(self.resolved(name)).name
         self._refuse_preloaded(name)
         return name
+
+    def _grantable(self, name: str) -> str:
+        record = self._fleet.record(self.resolved(name))
+        if record.preloaded and record.digest == record.over:
+            named = f"plugin {record.name} is preloaded: it was named to weft serve, or in weft.toml"
+            raise Refused(f"{named}, and has all that it asks")
+        return record.name
 
     def _refuse_preloaded(self, name: str) -> None:
         record = self._fleet.records.get(name)

@@ -6,26 +6,30 @@ than the defaults binds plugins that say nothing.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import eq
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
 from weft.errors import Refused, UsageError
-from weft.manifest import values
+from weft.manifest import rules, values
 from weft.manifest.keys import KEYS, LIMITS, PERMISSIONS
-from weft.manifest.model import Limits, Manifest, Permissions
-from weft.manifest.rules import Invalid, Rule, suggestion
+from weft.manifest.model import Limits, Manifest, Permissions, RuntimeName
+from weft.manifest.rules import Flaw, Invalid, Rule, dotted, suggestion
+from weft.server.places import Places, is_within
 from weft.settings import PolicySettings
 
 NETWORK = ("none", "loopback", "outbound")
 """From least to most."""
-SIZES = frozenset({"memory"})
+SIZES = frozenset({"memory", "disk"})
 TIMES = frozenset({"startup", "call", "drain"})
-LISTS = ("read", "write", "env", "exec", "plugins")
+PATHS = ("read", "write")
+LISTS = (*PATHS, "env", "exec", "plugins")
 NUMBERS = tuple(LIMITS)
+ANY = "any"
+"""What ``ports=`` takes for a plugin that names none."""
 GRANTABLE: Mapping[str, Rule] = {
     "runtime": KEYS["runtime"],
     "instances": KEYS["instances"],
@@ -33,6 +37,7 @@ GRANTABLE: Mapping[str, Rule] = {
     **PERMISSIONS,
 }
 """Every key of ``--allow KEY=VALUE``, with the rule for its value."""
+NOWHERE = Places()
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,23 @@ def read_grant(text: str) -> str:
     try:
         return _spell(key, _read_value(key, value))
     except Invalid as error:
-        flaws = "; ".join(f"{flaw.message} ({flaw.remedy})" if flaw.remedy else flaw.message for flaw in error.flaws)
-        raise UsageError(f"cannot allow {text!r}: {flaws}") from None
+        raise UsageError(f"cannot allow {text!r}: {'; '.join(map(_told, error.flaws))}") from None
+
+
+def _told(flaw: Flaw) -> str:
+    return f"{flaw.message} ({flaw.remedy})" if flaw.remedy else flaw.message
 
 
 def _read_value(key: str, value: str) -> Any:
     rule = GRANTABLE[key]
     if key == "manage":
-        return rule({"": True, "true": True, "false": False}.get(value.strip(), value))
+        if value.strip() not in ("", "true"):
+            raise Invalid(Flaw(f"manage is given or not, and has no value {value!r}", "write manage, or leave it out"))
+        return True
+    if key == "ports":
+        return ANY if value.strip() == ANY else rule([_number(value)])[0]
     if key in LISTS:
-        (item,) = rule([value])
-        return posixpath.normpath(item) if key in ("read", "write") else item
+        return rule([value])[0]
     return rule(_number(value) if key in ("instances", *NUMBERS) else value)
 
 
@@ -91,6 +102,13 @@ def _show(key: str, value: Any) -> str:
     return values.write_time(value) if key in TIMES else str(value)
 
 
+def spellings() -> Iterator[str]:
+    """What there is to grant: ``KEY=VALUE`` where the values are few, ``KEY=`` where they are not."""
+    few = {"runtime": get_args(RuntimeName), "network": NETWORK, "ports": ("", ANY)}
+    for key in GRANTABLE:
+        yield from ("manage",) if key == "manage" else (f"{key}={value}" for value in few.get(key, ("",)))
+
+
 def merge_grants(*grants: Iterable[str]) -> tuple[str, ...]:
     """Every grant once, checked and in its one spelling, sorted."""
     return tuple(sorted({read_grant(each) for some in grants for each in some}))
@@ -105,9 +123,40 @@ def ceiling(policy: PolicySettings, grants: Iterable[str]) -> PolicySettings:
     return raised
 
 
+def check_granted(name: str, take: Iterable[str], granted: Iterable[str], settings: Iterable[str]) -> None:
+    """Raises UsageError where ``take`` has what was never granted, or is allowed by ``settings``."""
+    if fixed := sorted(set(take) & set(merge_grants(settings))):
+        raise UsageError(f"weft.toml allows {name} {', '.join(fixed)}: take it out of [plugins.{name}] allow there")
+    if never := sorted(set(take) - set(granted)):
+        raise UsageError(f"{name} was not granted {', '.join(never)} (granted: {', '.join(granted) or 'nothing'})")
+
+
+def leave_of(manifest: Manifest) -> tuple[Permissions, Limits]:
+    """What a plugin may touch and use: what instances are started with, and keep."""
+    return manifest.permissions, manifest.limits
+
+
+def paths(manifest: Manifest, allowed: PolicySettings) -> set[str]:
+    """Every path that is asked for, or allowed: what ``Places`` are made of."""
+    return {path for some in (manifest.permissions, allowed) for key in PATHS for path in getattr(some, key)}
+
+
+def problems(policy: PolicySettings) -> Iterator[str]:
+    """What is wrong with the values of ``[policy]``, each with its key."""
+    for name in policy.__struct_fields__:
+        value = getattr(policy, name)
+        rule = rules.each(KEYS["runtime"]) if name == "runtimes" else GRANTABLE[name]
+        try:
+            rule(list(value) if isinstance(value, tuple) else value)
+        except Invalid as error:
+            yield from (f"policy.{dotted((name, *flaw.key))}: {_told(flaw)}" for flaw in error.flaws)
+
+
 def _raise(policy: PolicySettings, key: str, value: Any) -> PolicySettings:
     field = "runtimes" if key == "runtime" else key
     now = getattr(policy, field)
+    if key == "ports" and (value == ANY or not now):
+        return replace(policy, ports=())
     if isinstance(now, tuple):
         return replace(policy, **{field: (*now, value)})
     if key == "network":
@@ -118,15 +167,15 @@ def _raise(policy: PolicySettings, key: str, value: Any) -> PolicySettings:
 # --- judging --------------------------------------------------------------------------------------------------------
 
 
-def exceeding(manifest: Manifest, allowed: PolicySettings) -> list[Excess]:
+def exceeding(manifest: Manifest, allowed: PolicySettings, places: Places = NOWHERE) -> list[Excess]:
     """What ``manifest`` asks beyond ``allowed``, in the order of the manual's table. Empty: it may run."""
     asked = manifest.given
-    found = [*_items("runtime", (manifest.runtime,), allowed.runtimes, _equal)]
+    found = [*_items("runtime", (manifest.runtime,), allowed.runtimes)]
     for key in LISTS:
         if f"permissions.{key}" in asked:
-            covers = _below if key in ("read", "write") else _equal
-            found += _items(key, getattr(manifest.permissions, key), getattr(allowed, key), covers)
+            found += _items(key, getattr(manifest.permissions, key), getattr(allowed, key), places)
     found += _network(manifest, allowed) if "permissions.network" in asked else []
+    found += _ports(manifest, allowed) if "permissions.ports" in asked else []
     if manifest.permissions.manage and not allowed.manage:
         found.append(Excess("manage", "not allowed", "manage"))
     for key in NUMBERS:
@@ -135,19 +184,11 @@ def exceeding(manifest: Manifest, allowed: PolicySettings) -> list[Excess]:
     return found + _number_over("instances", manifest.instances, allowed.instances)
 
 
-def _items(key: str, asked: Sequence[str], allowed: Sequence[str], covers: Callable[[str, str], bool]) -> list[Excess]:
+def _items(key: str, asked: Sequence[str], allowed: Sequence[str], places: Places = NOWHERE) -> list[Excess]:
+    covers, named = (places.covers, places.named) if key in PATHS else (eq, str)
     over = [each for each in asked if not any(covers(one, each) for one in allowed)]
-    return [Excess(f"{key} {each}", f"allowed: {', '.join(allowed) or 'none'}", f"{key}={each}") for each in over]
-
-
-def _equal(allowed: str, asked: str) -> bool:
-    return allowed == asked
-
-
-def _below(allowed: str, asked: str) -> bool:
-    """Whether the path ``asked`` is ``allowed`` or lies in it; ``..`` is worked out first."""
-    above, below = posixpath.normpath(allowed), posixpath.normpath(asked)
-    return below == above or below.startswith(above.rstrip("/") + "/")
+    told = f"allowed: {', '.join(allowed) or 'none'}"
+    return [Excess(f"{key} {each}", told, f"{key}={named(each)}") for each in over]
 
 
 def _network(manifest: Manifest, allowed: PolicySettings) -> list[Excess]:
@@ -157,15 +198,21 @@ def _network(manifest: Manifest, allowed: PolicySettings) -> list[Excess]:
     return [Excess(f"network {asked}", f"at most {allowed.network}", f"network={asked}")]
 
 
+def _ports(manifest: Manifest, allowed: PolicySettings) -> list[Excess]:
+    """A plugin that names no ports asks for all of them."""
+    asked = [str(each) for each in manifest.permissions.ports] or [ANY]
+    return _items("ports", asked, [str(each) for each in allowed.ports] or asked)
+
+
 def _number_over(key: str, asked: float | None, allowed: float | None) -> list[Excess]:
     if allowed is None or (asked is not None and asked <= allowed):
         return []
     return [Excess(f"{key} {_show(key, asked)}", f"at most {_show(key, allowed)}", _spell(key, asked))]
 
 
-def check(manifest: Manifest, allowed: PolicySettings) -> None:
+def check(manifest: Manifest, allowed: PolicySettings, places: Places = NOWHERE) -> None:
     """Raises Refused that lists everything that ``manifest`` asks too much, and the command that would allow it."""
-    found = exceeding(manifest, allowed)
+    found = exceeding(manifest, allowed, places)
     if found:
         lines = "\n".join(f"  {each.asked} ({each.allowed})" for each in found)
         remedy = " ".join(f"--allow {each.grant}" for each in found)
@@ -181,7 +228,7 @@ def confine(manifest: Manifest, allowed: PolicySettings) -> Manifest:
     return replace(
         manifest,
         limits=Limits(**{key: _clamped(manifest, key, allowed) for key in NUMBERS}),
-        permissions=_clamped_network(manifest, allowed),
+        permissions=_clamped_network(manifest.permissions, manifest.given, allowed),
     )
 
 
@@ -192,8 +239,31 @@ def _clamped(manifest: Manifest, key: str, allowed: PolicySettings) -> Any:
     return most if mine is None else min(mine, most)
 
 
-def _clamped_network(manifest: Manifest, allowed: PolicySettings) -> Permissions:
+def _clamped_network(mine: Permissions, given: Collection[str], allowed: PolicySettings) -> Permissions:
+    """Of the permissions that a manifest leaves open, only these two are more than nothing."""
+    if "permissions.network" not in given:
+        mine = replace(mine, network=min(mine.network, allowed.network, key=NETWORK.index))
+    return mine if "permissions.ports" in given else replace(mine, ports=allowed.ports)
+
+
+def follow(manifest: Manifest, places: Places) -> Manifest:
+    """``manifest`` with the paths to which its own lead: what was judged is what it gets."""
     mine = manifest.permissions
-    if "permissions.network" in manifest.given:
-        return mine
-    return replace(mine, network=min(mine.network, allowed.network, key=NETWORK.index))
+    led = {key: tuple(map(places.of, getattr(mine, key))) for key in PATHS}
+    return replace(manifest, permissions=replace(mine, **led))
+
+
+def warnings(manifest: Manifest, places: Places) -> list[str]:
+    """What an operator should know of the paths that a plugin has, however they came to it."""
+    return [
+        f"{manifest.name} may {key} {path}, which {_reach(path, places)}"
+        for key in PATHS
+        for path in getattr(manifest.permissions, key)
+        if places.reaches_state(path)
+    ]
+
+
+def _reach(path: str, places: Places) -> str:
+    if is_within(places.state, places.of(path)):
+        return f"holds the server's own folder {places.state}: its token, and the data of every plugin"
+    return f"is in the server's own folder {places.state}"

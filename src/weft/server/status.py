@@ -60,6 +60,19 @@ class Deployed:
     created: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Granted:
+    """What a change of grants came to. ``swapped``: new instances, with other leave, took over from those that ran.
+
+    ``disabled``: why the plugin does not run any more; '' when it does, or did not before.
+    """
+
+    name: str
+    grants: tuple[str, ...]
+    swapped: bool = False
+    disabled: str = ""
+
+
 def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
     """What is known now."""
     return PluginStatus(

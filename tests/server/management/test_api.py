@@ -128,10 +128,9 @@ def test_a_plugins_whole_life(serving, run):
             assert (await control.post("/api/v1/plugins/shop/enable")).status_code == 200
 
             granted = await control.post("/api/v1/plugins/shop/grant", json={"permissions": ["memory=1GiB"]})
-            assert granted.json() == ["memory=1GiB"]
-            assert (
-                await control.post("/api/v1/plugins/shop/revoke", json={"permissions": ["memory=1GiB"]})
-            ).json() == []
+            assert granted.json() == {"name": "shop", "grants": ["memory=1GiB"], "swapped": False, "disabled": ""}
+            revoked = await control.post("/api/v1/plugins/shop/revoke", json={"permissions": ["memory=1GiB"]})
+            assert revoked.json()["grants"] == []
             assert [each["name"] for each in (await control.get("/api/v1/plugins")).json()] == ["shop"]
             assert (await control.delete("/api/v1/plugins/shop", params={"purge": True})).status_code == 204
             gone = await control.get("/api/v1/plugins/shop")

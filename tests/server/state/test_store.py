@@ -97,7 +97,12 @@ def test_removing_forgets_the_releases(store):
 
 
 @pytest.mark.parametrize(
-    "act", [lambda s: s.remove("x"), lambda s: s.set_enabled("x", enabled=True), lambda s: s.set_grants("x", [])]
+    "act",
+    [
+        lambda s: s.remove("x"),
+        lambda s: s.set_enabled("x", enabled=True),
+        lambda s: s.set_grants("x", [], enabled=True),
+    ],
 )
 def test_an_unknown_plugin_is_named(store, act):
     with pytest.raises(UnknownPlugin, match="no plugin x"):

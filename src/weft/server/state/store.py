@@ -160,10 +160,11 @@ class Store:
         with self._transaction(f"change plugin {name}") as session:
             _required(session, name).enabled = enabled
 
-    def set_grants(self, name: str, grants: Sequence[str]) -> None:
-        """Replace what the plugin may have beyond the policy."""
+    def set_grants(self, name: str, grants: Sequence[str], *, enabled: bool) -> None:
+        """Replace what the plugin may have beyond the policy, and say whether it still runs with the server."""
         with self._transaction(f"change the grants of {name}") as session:
-            _required(session, name).grants = list(grants)
+            row = _required(session, name)
+            row.grants, row.enabled = list(grants), enabled
 
     def remove(self, name: str) -> None:
         """Forget the plugin and all its releases."""

@@ -208,11 +208,11 @@ async def rollback(name: str, request: Request, body: Rollback) -> dict[str, Any
     return _deployed(context, await context.operator.rollback(name, body.release))
 
 
-@router.post("/plugins/{name}/grant", summary="Let it have more than the policy gives")
-async def grant(name: str, request: Request, body: Permissions) -> list[str]:
-    return list(await context_of(request).operator.grant(name, body.permissions))
+@router.post("/plugins/{name}/grant", summary="Let it have more than the policy gives, from now on")
+async def grant(name: str, request: Request, body: Permissions) -> dict[str, Any]:
+    return dict(plain(await context_of(request).operator.grant(name, body.permissions)))
 
 
-@router.post("/plugins/{name}/revoke", summary="Take grants back")
-async def revoke(name: str, request: Request, body: Permissions) -> list[str]:
-    return list(await context_of(request).operator.revoke(name, body.permissions))
+@router.post("/plugins/{name}/revoke", summary="Take grants back, from now on; a release that needs one is disabled")
+async def revoke(name: str, request: Request, body: Permissions) -> dict[str, Any]:
+    return dict(plain(await context_of(request).operator.revoke(name, body.permissions)))
