@@ -32,18 +32,45 @@ class PluginName(click.ParamType):  # type: ignore[type-arg]
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         """See click."""
-        from weft.cli.client import Client
-        from weft.settings import default_state
-
-        state = ctx.params.get("state") or default_state(os.environ)
-        try:
-            plugins = Client(state.absolute(), token=os.environ.get("WEFT_TOKEN")).get("/api/v1/plugins")
-        except (WeftError, OSError):
-            return []  # nobody to ask: a shell shows no errors
-        return [CompletionItem(each["name"]) for each in plugins if each["name"].startswith(incomplete)]
+        names = [each["name"] for each in _answer(ctx, "/api/v1/plugins") or ()]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 PLUGIN = PluginName()
+
+
+class Leave(click.ParamType):  # type: ignore[type-arg]
+    """What a plugin may have: KEY=VALUE. A shell completes it; for `weft revoke` with what the plugin was granted."""
+
+    name = "permission"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """See click."""
+        from weft.server.policy import spellings
+
+        known = self._granted(ctx) if ctx.info_name == "revoke" else spellings()
+        return [CompletionItem(each) for each in known if each.startswith(incomplete)]
+
+    def _granted(self, ctx: click.Context) -> list[str]:
+        from weft.cli.client import plugin_path
+
+        plugin = _answer(ctx, plugin_path(str(ctx.params.get("name"))))
+        return list(plugin["grants"]) if plugin else []
+
+
+LEAVE = Leave()
+
+
+def _answer(ctx: click.Context, path: str) -> Any:
+    """What the server says to a shell that completes; None where there is nobody to ask, as shells show no errors."""
+    from weft.cli.client import Client
+    from weft.settings import default_state
+
+    state = ctx.params.get("state") or default_state(os.environ)
+    try:
+        return Client(state.absolute(), token=os.environ.get("WEFT_TOKEN")).get(path)
+    except (WeftError, OSError):
+        return None
 
 
 class Session:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from weft.cli.command import Command, Session, pairs, variables
+from weft.cli.command import LEAVE, Command, Session, pairs, variables
 from weft.cli.sending import sendable
 
 
@@ -19,7 +19,7 @@ from weft.cli.sending import sendable
 @click.option("--set", "config", multiple=True, metavar="KEY=VALUE", callback=pairs, help="A setting; JSON or text.")
 @click.option("--env", multiple=True, metavar="KEY[=VALUE]", callback=variables, help="A variable, never shown.")
 @click.option("--config-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Settings.")
-@click.option("--allow", multiple=True, metavar="KEY=VALUE", help="Let it have more than the policy gives.")
+@click.option("--allow", multiple=True, type=LEAVE, metavar="KEY=VALUE", help="Let it have more than the policy gives.")
 def deploy(session: Session, source: Path, config: dict[str, str], config_file: Path | None, **given: Any) -> None:
     """Let SOURCE serve, in place of what runs under its name.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from weft.cli.command import PLUGIN, Command, Session
+from weft.cli.command import LEAVE, PLUGIN, Command, Session
 from weft.cli.deploying import describe
 
 
@@ -83,23 +83,38 @@ def config(session: Session, name: str) -> None:
 
 @click.command(cls=Command)
 @click.argument("name", type=PLUGIN)
-@click.argument("permissions", nargs=-1, required=True)
+@click.argument("permissions", nargs=-1, required=True, type=LEAVE)
 def grant(session: Session, name: str, permissions: tuple[str, ...]) -> None:
-    """Let a plugin have more than the policy gives (read=PATH, memory=1GiB, manage …)."""
+    """Let a plugin have more than the policy gives, from now on.
+
+    PERMISSIONS are KEY=VALUE each: read=PATH, network=outbound, memory=1GiB, manage … Where that changes what runs, new
+    instances take over, and no request is lost; if they do not start, nothing is changed.
+    """
     _change_grants(session, name, "grant", permissions)
 
 
 @click.command(cls=Command)
 @click.argument("name", type=PLUGIN)
-@click.argument("permissions", nargs=-1, required=True)
+@click.argument("permissions", nargs=-1, required=True, type=LEAVE)
 def revoke(session: Session, name: str, permissions: tuple[str, ...]) -> None:
-    """Take grants back; a release that needs one of them is disabled."""
+    """Take grants back, from now on; a release that needs one of them is disabled.
+
+    PERMISSIONS are written as `weft config NAME` lists them.
+    """
     _change_grants(session, name, "revoke", permissions)
 
 
 def _change_grants(session: Session, name: str, action: str, permissions: tuple[str, ...]) -> None:
-    grants = _act(session, name, action, {"permissions": list(permissions)})
-    session.output.result({"name": name, "grants": grants}, f"{name} is granted {' '.join(grants) or 'nothing'}")
+    done = _act(session, name, action, {"permissions": list(permissions)})
+    session.output.result(done, _granted(done))
+
+
+def _granted(done: dict[str, Any]) -> str:
+    """``shop is granted memory=1GiB: new instances serve with it``"""
+    granted = f"{done['name']} is granted {' '.join(done['grants']) or 'nothing'}"
+    if done["disabled"]:
+        return f"{granted}, and is disabled: {done['disabled']}"
+    return granted + (": new instances serve with that" if done["swapped"] else "")
 
 
 COMMANDS = (restart, rollback, remove, enable, disable, config, grant, revoke)

@@ -44,10 +44,16 @@ def _kind(contract: str) -> HostContract:
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 def check(session: Session, source: Path) -> None:
     """Read a plugin's manifest and code, running nothing; every problem at once."""
+    from dataclasses import replace
+
+    from weft.cli.leave import leave_notes
     from weft.cli.report import describe_report, lines_of
     from weft.manifest import check as examine
 
     report = examine(source)
+    if report.manifest is not None:
+        notes = leave_notes(source, report.manifest, session.state)
+        report = replace(report, notes=(*report.notes, *notes))
     session.output.result(describe_report(report), "\n".join(lines_of(report)))
     if not report.ok:
         raise click.exceptions.Exit(1)
