@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from weft.manifest import read_manifest
+from weft.manifest.keys import LIMITS, PERMISSIONS
 from weft.server.configuration import read_settings
+from weft.server.policy import read_grant
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -100,6 +102,21 @@ def test_a_manifest_of_the_pages_is_valid(tmp_path: Path, name: str, text: str) 
     (tmp_path / "shop.py").write_text("def app(environ, start_response): ...\n")
     manifest = read_manifest(tmp_path)
     assert (manifest.name, manifest.version, manifest.entry) == ("shop", "1.2.0", "shop:app")
+
+
+def test_every_permission_and_limit_is_described() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "permissions.md").read_text(), re.MULTILINE)
+    assert rows == [*PERMISSIONS, *LIMITS]
+
+
+def test_every_grant_of_the_pages_is_one() -> None:
+    found = []
+    for page in PAGES:
+        commands = [match[1] + match[2] for match in COMMAND.finditer(page.read_text())]
+        found += [each for one in commands for each in re.findall(r"--allow (\S+)", one)]
+        found += [each for one in commands if one.startswith(("grant", "revoke")) for each in one.split()[2:]]
+    assert found
+    assert [read_grant(each) for each in found] == found
 
 
 def test_settings_of_the_pages_are_valid(tmp_path: Path) -> None:
