@@ -313,6 +313,25 @@ def test_no_grant_of_a_wider_folder_reaches_the_servers_own(hosting, state, tmp_
     run(main())
 
 
+def test_a_link_that_is_changed_later_gives_nothing_more(hosting, state, tmp_path, upload, run):
+    (tmp_path / "photos").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "photos")
+
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app(f'permissions.read = ["{link}"]'), allow=(f"read={link}",)))
+            first = await serving(host)
+            link.unlink()
+            link.symlink_to(state)
+            assert host.engine.plugin("shop").manifest.permissions.read == (str(tmp_path / "photos"),)
+            with pytest.raises(Refused, match=f"--allow read={state}"):
+                await host.operator.restart("shop")
+            assert await serving(host) == first
+
+    run(main())
+
+
 # --- who gets what --------------------------------------------------------------------------------------------------
 
 EVERYTHING = """
