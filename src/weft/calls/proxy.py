@@ -13,9 +13,10 @@ from weft.calls.channel import Channel
 from weft.calls.deadline import bounded
 from weft.calls.exchange import Exchange, Stream
 from weft.calls.faults import DeclaredError, Faults
+from weft.calls.tally import Tally
 from weft.contracts import description
 from weft.contracts.description import Contract, Mismatch
-from weft.errors import ContractError, WrongArgument, WrongResult
+from weft.errors import ContractError, WeftError, WrongArgument, WrongResult
 
 
 class Callee(Protocol):
@@ -32,6 +33,10 @@ class Callee(Protocol):
     @property
     def call_timeout(self) -> Optional[float]:
         """Seconds that a call may take, where no deadline is nearer."""
+
+    @property
+    def tally(self) -> Tally:
+        """Counts its calls; the same for its life."""
 
     def pick(self) -> Channel:
         """The channel for the next call. Raises Unavailable."""
@@ -198,9 +203,10 @@ class _Caller:
         name, callee, described = self.name, self._callee, self._described
         pack = described.pack_arguments if described.packs_arguments else None
         unpack, exact = described.unpack_result, described.result.exact
-        pick = callee.pick
+        pick, tally = callee.pick, callee.tally
 
         async def target(*values: Any) -> Any:
+            tally.calls += 1
             plain: Sequence[Any] = values
             if pack is not None:
                 try:
@@ -210,7 +216,7 @@ class _Caller:
             try:
                 result = await pick().call(name, plain, timeout=bounded(callee.call_timeout))
                 return result if type(result) in exact else unpack(result)
-            except (DeclaredError, Mismatch, TypeError) as error:
+            except (WeftError, Mismatch, TypeError) as error:
                 raise self._failed(error) from None
 
         return target
@@ -223,7 +229,7 @@ class _Caller:
                 return self._described.unpack_result(await exchange.answer)
             finally:
                 exchange.cancel()
-        except (DeclaredError, Mismatch, TypeError) as error:
+        except (WeftError, Mismatch, TypeError) as error:
             raise self._failed(error) from None
 
     def stream(self, *values: Any) -> Stream:
@@ -232,6 +238,7 @@ class _Caller:
 
     def _open(self, values: Tuple[Any, ...]) -> Exchange:
         described, callee = self._described, self._callee
+        callee.tally.calls += 1
         faults = Faults(callee.name, callee.version)
         try:
             plain = self._sendable(described.pack_arguments(values))
@@ -247,13 +254,14 @@ class _Caller:
         return [value is not None if place in stays else value for place, value in enumerate(plain)]
 
     def _failed(self, error: BaseException) -> BaseException:
-        """What the caller gets to see of an error."""
-        if isinstance(error, DeclaredError):
-            return error.itself(self._described.raises)
+        """What the caller gets to see of an error, which is counted."""
         if isinstance(error, Mismatch):
             who = {"plugin": self._callee.name, "version": self._callee.version}
-            return WrongResult(f"{self.name} gave what its contract does not say: {error}", **who)
-        return self._wrong_argument(error) if type(error) is TypeError else error
+            error = WrongResult(f"{self.name} gave what its contract does not say: {error}", **who)
+        elif type(error) is TypeError:
+            error = self._wrong_argument(error)
+        self._callee.tally.failed(error)
+        return error.itself(self._described.raises) if isinstance(error, DeclaredError) else error
 
     def _wrong_argument(self, why: Exception) -> WrongArgument:
         return WrongArgument(f"{self.name}: {why}")

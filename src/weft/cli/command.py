@@ -15,7 +15,7 @@ from weft.errors import WeftError
 SECTIONS = (
     ("Serve", ("serve",)),
     ("Deploy", ("deploy", "config")),
-    ("Watch", ("list", "status", "logs", "events")),
+    ("Watch", ("list", "status", "top", "logs", "events")),
     ("Call", ("call", "run", "contract")),
     ("Live", ("restart", "rollback", "remove", "enable", "disable")),
     ("Allow", ("grant", "revoke")),
@@ -137,12 +137,6 @@ class Sections(click.Group):
             rows = [(name, self.commands[name].get_short_help_str(80)) for name in names if name in self.commands]
             with formatter.section(heading):
                 formatter.write_dl(rows)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """See click; a command that a later version will have is refused by name."""
-        if args and args[0] == "top":
-            raise click.UsageError(f"{args[0]}: not in this version", ctx)
-        return super().resolve_command(ctx, args)
 
 
 def pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

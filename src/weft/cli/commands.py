@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from weft import __version__
-from weft.cli import calling, contracts, deploying, life, machine, making, serving, watching
+from weft.cli import calling, contracts, deploying, life, machine, making, serving, top, watching
 from weft.cli.command import Sections
 
 
@@ -15,6 +15,6 @@ def cli() -> None:
     """Run plugins, each isolated with its own packages, and replace them without losing a request."""
 
 
-for module in (serving, deploying, watching, calling, contracts, life, making, machine):
+for module in (serving, deploying, watching, top, calling, contracts, life, making, machine):
     for command in module.COMMANDS:
         cli.add_command(command)

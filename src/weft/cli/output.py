@@ -50,7 +50,7 @@ class Output:
         if self.json:
             self.result(value)
             return
-        header, *lines = _aligned([[column.upper() for column in columns], *rows])
+        header, *lines = aligned([[column.upper() for column in columns], *rows])
         print(f"\x1b[1m{header}\x1b[0m" if sys.stdout.isatty() else header, *lines, sep="\n")
 
     def progress(self, text: str) -> None:
@@ -107,6 +107,7 @@ def _described(error: Exception) -> Any:
     return body or {"error": {"type": type(error).__name__, "message": _message(error)}}
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Each line's cells under those of the line before."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

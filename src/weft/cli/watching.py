@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import click
 
 from weft.cli.command import PLUGIN, Command, Session
+from weft.cli.quantities import counts, duration, moment, rate, share, size
 from weft.types import LEVELS, OutputLine
 
 _EVENTS = "/api/v1/events"
@@ -27,8 +27,8 @@ def _row(plugin: dict[str, Any]) -> tuple[str, ...]:
         f"{plugin['name']}#{plugin['release']}",
         plugin["version"],
         plugin["state"],
-        _time(plugin["since"]),
-        _size(plugin["stats"].get("memory", 0)),
+        moment(plugin["since"]),
+        size(plugin["stats"]["memory"]),
         " ".join(plugin["urls"] or plugin["provides"]),
     )
 
@@ -42,25 +42,54 @@ def status(session: Session, name: str) -> None:
 
 
 def _facts(plugin: dict[str, Any]) -> list[tuple[str, str]]:
-    stats = plugin["stats"]
-    instances = (f"pid {each['pid']} {each['state']}, {each['in_flight']} in flight" for each in plugin["instances"])
     return [
         ("plugin", f"{plugin['name']}#{plugin['release']}"),
         ("title", plugin["title"]),
         ("version", plugin["version"]),
         ("digest", plugin["digest"]),
         ("state", plugin["state"] + (" (preloaded)" if plugin["preloaded"] else "")),
-        ("since", _time(plugin["since"])),
+        ("since", moment(plugin["since"])),
         ("served at", " ".join(plugin["urls"])),
         ("provides", " ".join(plugin["provides"])),
         ("grants", " ".join(plugin["grants"])),
-        ("memory", _size(stats.get("memory", 0))),
-        ("cpu", f"{stats.get('cpu', 0):.1f} s"),
-        ("restarts", str(stats.get("restarts", 0))),
-        ("instances", "\n           ".join(instances)),
-        ("draining", str(len(plugin["draining"]) or "")),
+        *_figures(plugin["stats"]),
         ("error", plugin["error"]),
     ]
+
+
+def _figures(stats: dict[str, Any]) -> list[tuple[str, str]]:
+    latency = [f"{duration(stats[key])} ({key})" for key in ("p50", "p90", "p99") if stats[key] is not None]
+    return [
+        ("memory", size(stats["memory"])),
+        ("disk", size(stats["disk"])),
+        ("cpu", f"{stats['cpu']:.1f} s, {share(stats['cpu_share'])} % now"),
+        ("requests", _counted(stats["requests"], sum(stats["errors"].values()), counts(stats["errors"]))),
+        ("calls", _counted(stats["calls"], stats["call_errors"], str(stats["call_errors"]))),
+        ("lately", f"{rate(stats['rate'])}/s, {rate(stats['error_rate'])} errors/s"),
+        ("latency", ", ".join(latency)),
+        ("restarts", str(stats["restarts"])),
+        ("limits hit", counts(stats["limits"])),
+        ("sandbox", stats["sandbox"]),
+        ("instances", "\n           ".join(map(_instance, stats["instances"]))),
+    ]
+
+
+def _counted(number: int, failed: int, errors: str) -> str:
+    return f"{number}, errors: {errors}" if failed else str(number)
+
+
+def _instance(each: dict[str, Any]) -> str:
+    parts = [
+        f"#{each['release']}" + (" draining" if each["draining"] else ""),
+        f"pid {each['pid']}" if each["pid"] is not None else "inline",
+        f"{each['in_flight']} in flight",
+        f"{size(each['memory'])} (peak {size(each['peak_memory'])})" if each["memory"] else "",
+        f"{each['cpu']:.1f} s CPU, {share(each['cpu_share'])} %" if each["processes"] else "",
+        f"{each['processes']} processes" if each["processes"] > 1 else "",
+        f"sandbox {each['sandbox']}",
+        *(f"{permission}: {how}" for permission, how in each["sandbox_details"].items()),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 @click.command(cls=Command)
@@ -75,7 +104,7 @@ def logs(session: Session, name: str, *, follow: bool, level: str) -> None:
 
 def _printed(line: OutputLine) -> str:
     """What the host notes says so where a plugin has its level: no plugin can say that."""
-    return f"{_time(line.time)}  {line.level if line.stream != 'host' else 'host':<7}  {line}"
+    return f"{moment(line.time)}  {line.level if line.stream != 'host' else 'host':<7}  {line}"
 
 
 @click.command(cls=Command)
@@ -83,7 +112,7 @@ def _printed(line: OutputLine) -> str:
 def events(session: Session, *, follow: bool) -> None:
     """What happened."""
     for event in session.client.lines(_EVENTS, follow=follow):
-        session.output.line(event, f"{_time(event['time'])}  {_told(event)}")
+        session.output.line(event, f"{moment(event['time'])}  {_told(event)}")
 
 
 def _told(event: dict[str, Any]) -> str:
@@ -96,14 +125,6 @@ def _path(name: str, *more: str) -> str:
     from weft.cli.client import plugin_path
 
     return plugin_path(name, *more)
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
-
-
-def _size(size: float) -> str:
-    return f"{size / 1024 / 1024:.1f} MiB" if size else ""
 
 
 COMMANDS = (list_, status, logs, events)

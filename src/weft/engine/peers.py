@@ -10,6 +10,7 @@ from typing import Any
 
 from weft.calls.channel import Call, Consumer, Methods, Reply, Request
 from weft.calls.once import Unattended
+from weft.calls.tally import Tally
 from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
 from weft.contracts.mismatch import show
@@ -93,8 +94,9 @@ class Peers:
         if self._under_way >= MOST_UNDER_WAY:
             raise Overloaded(f"plugin {self._manifest.name} has {MOST_UNDER_WAY} calls of other plugins under way")
         limit = peer.call_timeout if request.timeout is None else min(peer.call_timeout, request.timeout)
-        passing = _Passing(reply, self._ended, streaming=request.streaming)
+        passing = _Passing(reply, self._ended, peer.tally, streaming=request.streaming)
         onwards = _Onwards(passing, reply)
+        peer.tally.calls += 1
         passing.call = peer.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
         self._under_way += 1
         return onwards
@@ -129,8 +131,9 @@ class _Passing:
     call: Call
     onwards: _Onwards
 
-    def __init__(self, reply: Reply, ended: Callable[[], None], *, streaming: bool) -> None:
+    def __init__(self, reply: Reply, ended: Callable[[], None], tally: Tally, *, streaming: bool) -> None:
         self._reply = reply
+        self._tally = tally
         self.ended = ended
         self._streaming = streaming
         self.waiting = _Waiting()
@@ -152,6 +155,7 @@ class _Passing:
     def on_error(self, error: WeftError) -> None:
         """See channel.Receiver."""
         self.ended()
+        self._tally.failed(error)
         self._reply.error(error)
 
     def on_credit(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weft.calls.channel import Channel
+from weft.calls.tally import Tally
 from weft.contracts.description import Contract
 from weft.engine.crew import Crew, Member
 from weft.engine.recent import Recent
@@ -35,6 +36,8 @@ class Plugin:
         self._live: tuple[Member, ...] = ()
         self._draining: tuple[Crew, ...] = ()
         self._restarts = 0
+        self.tally = Tally()
+        """Its calls by contract, over every upgrade."""
         self.recent = Recent()
         """What it printed last; the engine's hand adds to it."""
 
@@ -109,12 +112,23 @@ class Plugin:
         """The latest lines that it printed and logged, of that level and above, the oldest first."""
         return self.recent.lines(level=level)
 
+    @property
+    def restarts(self) -> int:
+        """Lost instances that were started again, of every release so far."""
+        return self._restarts + (self._crew.restarts if self._crew else 0)
+
     def stats(self) -> Mapping[str, Any]:
-        """``in_flight``, ``restarts``, and ``memory`` (bytes) and ``cpu`` (seconds) of the live instances."""
+        """What it does and uses now, read when asked; of ``memory`` and ``cpu`` what the live instances use.
+
+        ``in_flight``, ``restarts``, ``calls`` and ``errors`` (by contract, so far), ``memory`` (bytes), ``cpu``
+        (seconds).
+        """
         usages = [member.instance.usage() for member in self._live]
         return {
             "in_flight": sum(member.in_flight for member in self._live),
-            "restarts": self._restarts + (self._crew.restarts if self._crew else 0),
+            "restarts": self.restarts,
+            "calls": self.tally.calls,
+            "errors": self.tally.errors,
             "memory": sum(usage.get("memory", 0.0) for usage in usages),
             "cpu": sum(usage.get("cpu", 0.0) for usage in usages),
         }
@@ -141,6 +155,7 @@ class Plugin:
     def withdraw(self) -> Crew | None:
         """From now on nothing answers; returns the crew that did."""
         self.enter("stop")
+        self._restarts = self.restarts
         old, self._crew, self._live = self._crew, None, ()
         self._changed(self)
         return old

@@ -103,6 +103,16 @@ def last_lines(output: str) -> tuple[str, ...]:
     return tuple(line[:TAIL_WIDTH] for line in output.splitlines()[-TAIL_LINES:])
 
 
+@dataclass(frozen=True)
+class Sandbox:
+    """What keeps an instance from touching what it may not."""
+
+    level: str = "none"
+    """``full``, ``partial`` or ``none``: whether all its permissions are enforced, some, or none."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """By permission, how it is enforced, or why it is not."""
+
+
 class Instance(Protocol):
     """One running copy of a release."""
 
@@ -117,6 +127,10 @@ class Instance(Protocol):
     @property
     def facts(self) -> Facts:
         """What it said of itself when it had started."""
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What was reached when it was started; the same for its life."""
 
     def direct(self, key: str) -> Direct | None:
         """The way to call its contract of that key where it lives in this interpreter; None: by its channel."""
@@ -143,7 +157,10 @@ class Instance(Protocol):
         """Let it shut down within ``grace`` seconds, then end it for certain. Safe to call twice."""
 
     def usage(self) -> Mapping[str, float]:
-        """``memory`` (bytes) and ``cpu`` (seconds so far), as far as the machine tells."""
+        """What it uses with its descendants, as far as the machine tells. Reads files: ask it in a thread.
+
+        ``memory`` (bytes now), ``peak_memory``, ``cpu`` (seconds so far), ``processes``, ``disk`` (bytes of its data).
+        """
 
 
 class Runtime(Protocol):

@@ -12,6 +12,7 @@ from weft.calls.channel import Call, Channel, Receiver
 from weft.calls.faces import faced_targets
 from weft.calls.once import Once
 from weft.calls.proxy import proxy
+from weft.calls.tally import Tally
 from weft.contracts.declare import contract_of
 from weft.contracts.face import shown
 
@@ -46,6 +47,7 @@ class _Peer:
     def __init__(self, channel: Channel, number: int, name: str) -> None:
         self.number = number
         self.name = name
+        self.tally = Tally()
         self._channel = channel
 
     def pick(self) -> Any:

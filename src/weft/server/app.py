@@ -22,10 +22,11 @@ from weft.packages.contents import ContentStore
 from weft.server import control
 from weft.server.descriptors import raise_limit, within_limit
 from weft.server.domains import Claims
+from weft.server.figures import Figures
 from weft.server.fleet import Fleet
 from weft.server.front.access_log import line
 from weft.server.front.front import Front
-from weft.server.front.traffic import Access
+from weft.server.front.traffic import Access, Traffic
 from weft.server.journal import Journal
 from weft.server.loading import Loader, Outcome
 from weft.server.logs import Logs
@@ -37,6 +38,7 @@ from weft.server.operator import Operator
 from weft.server.router import Router
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
+from weft.server.status import PluginStatus
 from weft.settings import ServerSettings
 from weft.types import OutputLine, Progress
 
@@ -84,6 +86,7 @@ class Server:
         self.fleet = Fleet(self.engine, self.router, contents, claims, self.state.path / "data", debug=debug)
         self.operator = Operator(settings, self.state, self.store, self.fleet, self.journal, self.logs)
         self.loader = Loader(settings, self.store, self.fleet, self.operator)
+        self.figures = Figures(self.engine.plugins, self._traffic)
         self.port = settings.port
         self.ready = False
         self._contents = contents
@@ -152,10 +155,14 @@ class Server:
             management_domains=self.settings.management.domains,
             access=_write_access,
         )
+        self.engine.listen(self.figures.accept)
+        counting = asyncio.create_task(self.figures.run())
         try:
             await self._bind(front)
             yield
         finally:
+            counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
             management.drain()
             await front.drain(DRAIN)
             await front.close()
@@ -185,6 +192,7 @@ class Server:
             token=token,
             uploads=self.state.uploads,
             managers=self._managers,
+            figures=self.figures,
             sample=self._sample,
             is_ready=lambda: self.ready,
             url=self.url,
@@ -195,24 +203,24 @@ class Server:
         return [member.pid for each in plugins for member in each.instances if member.pid is not None]
 
     def _sample(self) -> Sample:
-        plugins = []
-        for status in self.operator.plugins():
-            traffic = self._front.traffic.get(status.name)
-            plugins.append(
-                PluginSample(
-                    name=status.name,
-                    state=status.state,
-                    release=status.release,
-                    in_flight=status.stats.get("in_flight", 0),
-                    restarts=status.stats.get("restarts", 0),
-                    memory=status.stats.get("memory", 0.0),
-                    cpu=status.stats.get("cpu", 0.0),
-                    websockets=traffic.websockets if traffic else 0,
-                    answered=tuple(traffic.answered) if traffic else (),
-                    refused=traffic.refused if traffic else 0,
-                )
-            )
-        return Sample(connections=len(self._front.connections), plugins=tuple(plugins))
+        return Sample(connections=len(self._front.connections), plugins=tuple(map(self._one, self.operator.plugins())))
+
+    def _one(self, status: PluginStatus) -> PluginSample:
+        traffic = self._traffic(status.name) or Traffic(status.name)
+        return PluginSample(
+            name=status.name,
+            state=status.state,
+            release=status.release,
+            figures=self.figures.of(status.name),
+            answered=tuple(traffic.answered),
+            latency=tuple(traffic.latency),
+            seconds=traffic.seconds,
+            bytes_in=traffic.bytes_in,
+            bytes_out=traffic.bytes_out,
+        )
+
+    def _traffic(self, name: str) -> Traffic | None:
+        return self._front.traffic.get(name)
 
     def url(self, domain: str) -> str:
         """Where this server serves a domain."""

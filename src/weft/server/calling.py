@@ -70,6 +70,7 @@ class _Callee:
         self.name = plugin.name
         self.version = plugin.version
         self.call_timeout = plugin.call_timeout if timeout is None else timeout
+        self.tally = plugin.tally
         self._plugin = plugin
 
     def pick(self) -> Channel:

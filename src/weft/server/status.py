@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from weft.engine import Plugin
@@ -25,7 +24,7 @@ class InstanceStatus:
 class PluginStatus:
     """``state`` is one of lifecycle.PLUGIN, or ``disabled``; ``error`` is why it does not run, '' when it does.
 
-    ``since``: when its release began to serve (or failed), seconds since the epoch. ``stats`` as Plugin.stats has them.
+    ``since``: when its release began to serve (or failed), seconds since the epoch.
     """
 
     name: str
@@ -43,7 +42,6 @@ class PluginStatus:
     grants: tuple[str, ...] = ()
     instances: tuple[InstanceStatus, ...] = ()
     draining: tuple[InstanceStatus, ...] = ()
-    stats: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +89,6 @@ def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
         grants=record.grants,
         instances=_instances(plugin.instances) if plugin else (),
         draining=_instances(plugin.draining) if plugin else (),
-        stats=plugin.stats() if plugin else {},
     )
 
 

@@ -24,7 +24,7 @@ from weft.runtimes.inline.finder import plugin_finder
 from weft.runtimes.inline.modules import PluginModules
 from weft.runtimes.inline.names import plugin_files
 from weft.runtimes.inline.thread import in_thread
-from weft.runtimes.launch import Ending, Facts, Launch, Output
+from weft.runtimes.launch import Ending, Facts, Launch, Output, Sandbox
 from weft.sdk.plugin import HostedPlugin
 from weft.sdk.plugin_context import GIVEN
 
@@ -252,6 +252,11 @@ class InlineInstance:
         if self._modules is not None:
             plugin_finder().close(self._modules)
         self._over.set()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """See runtimes.launch.Instance."""
+        return Sandbox()
 
     def usage(self) -> Mapping[str, float]:
         """See runtimes.launch.Instance. What a part of a process uses, nobody can tell."""

@@ -27,7 +27,7 @@ from weft.errors import (
     StartFailed,
     WeftError,
 )
-from weft.runtimes.launch import Ending, Facts, Launch, Output
+from weft.runtimes.launch import Ending, Facts, Launch, Output, Sandbox
 from weft.runtimes.process.child import Child, ending_of
 from weft.runtimes.process.spawner import Spawner
 from weft.runtimes.process.usage import process_usage
@@ -256,6 +256,11 @@ class ProcessInstance:
         if self._end is not None:
             await asyncio.shield(self._end)
         await self.channel.close()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """See runtimes.launch.Instance."""
+        return Sandbox()
 
     def usage(self) -> Mapping[str, float]:
         """See runtimes.launch.Instance."""

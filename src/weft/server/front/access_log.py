@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from weft.server.front.traffic import Access, Traffic
 
 if TYPE_CHECKING:
-    from weft.server.front.clock import Clock
     from weft.server.front.request import Request
     from weft.server.front.routes import Address
 
@@ -38,15 +37,14 @@ def line(access: Access) -> str:
 class AccessLog:
     """Bounded between flushes; ``lost`` counts what was dropped."""
 
-    def __init__(self, sink: Sink, clock: Clock) -> None:
+    def __init__(self, sink: Sink) -> None:
         self.lost = 0
         self._sink = sink
-        self._clock = clock
         self._records: list[Access] = []
         self._flushing: asyncio.Task[None] | None = None
 
     def add(
-        self, client: Address, request: Request, traffic: Traffic | None, *, status: int, sent: int, since: float
+        self, client: Address, request: Request, traffic: Traffic | None, *, status: int, sent: int, seconds: float
     ) -> None:
         """One answered request."""
         if len(self._records) >= _HELD:
@@ -56,7 +54,7 @@ class AccessLog:
             Access(
                 time.time(), traffic.name if traffic is not None else "", client[0] if client else "-",
                 request.method, request.host[:_LONGEST], request.target[:_LONGEST], request.version, status, sent,
-                self._clock.now - since,
+                seconds,
             )
         )  # fmt: skip
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from weft.calls.channel import Call, Channel
 from weft.contracts.web import CHUNK, REQUEST
-from weft.errors import DeadlineExceeded, DrainEnded, Overloaded, ProtocolError, Unavailable, WeftError
+from weft.errors import Overloaded, ProtocolError, WeftError
+from weft.server.front.failures import failure
 from weft.server.front.pages import page, retry_after
 from weft.server.front.request import Refusal, Request
 from weft.server.front.response import Head, status_line
@@ -26,8 +28,8 @@ class Exchange:
     """Made per request by its connection, which calls ``begin`` once, then ``feed`` whenever it has read."""
 
     __slots__ = (
-        "blocked", "call", "chunked", "client", "connection", "ended", "head", "keep", "left", "over", "request",
-        "sent", "since", "timeout", "traffic", "ungranted",
+        "asked", "began", "blocked", "call", "chunked", "client", "connection", "ended", "head", "keep", "left", "over",
+        "request", "sent", "since", "timeout", "traffic", "ungranted",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, request: Request) -> None:
@@ -42,7 +44,11 @@ class Exchange:
         """None: the answer has not begun."""
         self.client = connection.origin.client
         self.timeout = _FOREVER
-        self.since = connection.front.clock.now
+        self.since = monotonic()
+        self.asked = 0.0
+        """When the application had the whole request, of which it was asked; 0.0: it was not asked."""
+        self.began = 0.0
+        """When a streamed answer began."""
         self.sent = 0
         self.blocked = False
         """The application has not taken the body sent so far."""
@@ -70,15 +76,16 @@ class Exchange:
         connection, request = self.connection, self.request
         front = connection.front
         traffic = front.traffic.get(service.name) or front.count(service.name)
-        if request.websocket:
-            return connection.upgrade(pick(), traffic, origin, service.call_timeout)
-        if traffic.in_flight >= front.settings.max_in_flight:
-            traffic.refused += 1
-            raise Overloaded(f"The plugin {service.name} has as many requests in flight as it may.")
-        channel = pick()
         traffic.in_flight += 1
         self.traffic = traffic
         self.client = origin.client
+        channel = pick()
+        if request.websocket:
+            traffic.in_flight -= 1
+            return connection.upgrade(channel, traffic, origin, service.call_timeout)
+        if traffic.in_flight > front.settings.max_in_flight:
+            raise Overloaded(f"The plugin {service.name} has as many requests in flight as it may.")
+        self.asked = self.since
         self.timeout = timeout = service.call_timeout
         pieces = request.pieces
         if request.complete and request.received <= CHUNK:
@@ -136,6 +143,7 @@ class Exchange:
                 return
         if request.complete:
             self.ended = True
+            self.asked = monotonic()
             call.end()
 
     def patience(self) -> float:
@@ -199,14 +207,11 @@ class Exchange:
     def on_error(self, error: WeftError) -> None:
         """The call failed: an error page, or the connection cut where the answer had begun."""
         self.call = None
-        if self.head is not None:
-            return self.cut()
-        status, extra = 502, b""
-        if isinstance(error, (DeadlineExceeded, DrainEnded)):
-            status = 504
-        elif isinstance(error, (Unavailable, Overloaded)):
-            status, extra = 503, retry_after(getattr(error, "retry_after", 1.0))
-        return self.refuse(status, _DETAILS[status], extra)
+        status, reason = failure(error)
+        if status == 503:
+            self.asked = 0.0  # nobody took it: how soon that is said is no latency of the plugin's
+        extra = retry_after(getattr(error, "retry_after", 1.0)) if status == 503 else b""
+        return self._fail(status, reason, extra)
 
     def on_writable(self) -> None:
         """The client takes more: what was held back is consumed now."""
@@ -215,6 +220,12 @@ class Exchange:
             self.call.grant(size)
 
     # The answer.
+
+    def _fail(self, status: int, reason: str, extra: bytes = b"") -> None:
+        """Answer in the plugin's place, or break off what it began; counted as its error. See failures.REASONS."""
+        if self.traffic is not None:
+            self.traffic.failed(reason if self.head is None else "cut")
+        self.refuse(status, _DETAILS[status], extra)
 
     def refuse(self, status: int, detail: str, extra: bytes = b"") -> None:
         """Answer by a page of the front's own; the call is no longer wanted."""
@@ -228,12 +239,12 @@ class Exchange:
         """``patience`` ran out."""
         if self._client_owes():
             return self.refuse(408, "The request's body did not arrive in time.")
-        return self.refuse(504, _DETAILS[504])
+        return self._fail(504, "late")
 
     def _reject(self, error: Exception) -> None:
         name = self.traffic.name if self.traffic is not None else ""
         self.connection.front.report(name, f"sent an invalid response: {error}")
-        self.refuse(502, _DETAILS[502])
+        self._fail(502, "invalid")
 
     def _write_whole(self, head: Head, body: bytes) -> None:
         connection, request = self.connection, self.request
@@ -294,6 +305,7 @@ class Exchange:
             keep = False
         self.head = head
         self.keep = keep
+        self.began = monotonic()
         connection.transport.write(self._start(head, length, keep=keep, extra=extra))
         connection.rearm()
 
@@ -326,7 +338,7 @@ class Exchange:
         if self.chunked:
             self.connection.transport.write(b"0\r\n\r\n")
         elif self.left > 0 and not self._is_head():
-            return self.cut()
+            return self._fail(502, "cut")
         return self._finish(keep=self.keep and self.request.complete)
 
     def _is_head(self) -> bool:
@@ -359,15 +371,18 @@ class Exchange:
         if self.over:
             return
         self.over = True
-        traffic, front = self.traffic, self.connection.front
+        now = monotonic()
+        traffic, access = self.traffic, self.connection.front.access
         status = self.head.status if self.head is not None else 0
         if traffic is not None:
             traffic.in_flight -= 1
             traffic.answered[status // 100] += 1
             traffic.bytes_in += self.request.received
             traffic.bytes_out += self.sent
-        if front.access is not None:
-            front.access.add(self.client, self.request, traffic, status=status, sent=self.sent, since=self.since)
+            if status and self.asked:
+                traffic.took((self.began or now) - self.asked)
+        if access is not None:
+            access.add(self.client, self.request, traffic, status=status, sent=self.sent, seconds=now - self.since)
 
 
 def _unsent_length(head: Head, body: bytes) -> int | None:

@@ -61,7 +61,7 @@ class Front:
         self.trusted = TrustedProxies(settings.trusted_proxies)
         self.heads = Heads()
         self.clock = Clock(self.loop.time(), time.time())
-        self.access = AccessLog(access, self.clock) if access is not None and settings.access_log else None
+        self.access = AccessLog(access) if access is not None and settings.access_log else None
         self.connections: set[Connection | Websocket] = set()
         self.traffic: dict[str, Traffic] = {}
         """Counters by plugin."""

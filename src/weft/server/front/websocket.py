@@ -16,7 +16,8 @@ from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from weft.calls.channel import Call, Channel
 from weft.contracts.web import CHUNK, WEBSOCKET
-from weft.errors import DeadlineExceeded, DrainEnded, ProtocolError, Unavailable, WeftError
+from weft.errors import DrainEnded, ProtocolError, WeftError
+from weft.server.front.failures import failure
 from weft.server.front.pages import page, retry_after
 from weft.server.front.request import Request
 from weft.server.front.response import Head, check_lines, prepare, status_line
@@ -30,6 +31,8 @@ _CLOSE_TIMEOUT = 2.0
 """Seconds for which the client may take to answer a close."""
 _EARLY = 64 * 1024
 """Bytes kept of a client that sends before it is accepted."""
+_INTERNAL_ERROR = 1011
+"""Close code of a websocket that ends by the plugin's failure."""
 _FOREVER = float("inf")
 
 
@@ -197,7 +200,7 @@ class Websocket(asyncio.Protocol):
             self._obey(item)
         except (TypeError, ValueError, ProtocolError, LocalProtocolError) as error:
             self.front.report(self.traffic.name, f"sent an invalid websocket item: {error}")
-            return self._fail(502, 1011)
+            return self._fail(502, _INTERNAL_ERROR, "invalid")
         if self._write_paused:
             self._ungranted += size
             self._unsent += size
@@ -223,17 +226,14 @@ class Websocket(asyncio.Protocol):
     def on_result(self, _value: Any) -> None:
         """The application returned."""
         self._call = None
-        self._fail(502, 1000)
+        self._fail(502, 1000, "invalid")
 
     def on_error(self, error: WeftError) -> None:
         """The call failed."""
         self._call = None
-        if isinstance(error, Unavailable):
-            self._fail(503, 1011, retry_after(error.retry_after))
-        elif isinstance(error, DrainEnded):
-            self._fail(504, 1012)
-        else:
-            self._fail(504 if isinstance(error, DeadlineExceeded) else 502, 1011)
+        status, reason = failure(error)
+        extra = retry_after(getattr(error, "retry_after", 1.0)) if status == 503 else b""
+        self._fail(status, 1012 if isinstance(error, DrainEnded) else _INTERNAL_ERROR, reason, extra)
 
     def _accept(self, subprotocol: str | None, lines: bytes) -> None:
         if subprotocol is not None and subprotocol not in self._offered:
@@ -269,7 +269,7 @@ class Websocket(asyncio.Protocol):
 
     def _close(self, code: int, reason: str | None) -> None:
         if self._frames is None:
-            self._fail(403, code)
+            self._fail(403, code, "")
         else:
             self._end(code, reason or "")
 
@@ -283,12 +283,22 @@ class Websocket(asyncio.Protocol):
 
     # The end.
 
-    def _fail(self, status: int, code: int, extra: bytes = b"") -> None:
-        """End it: by an HTTP answer before it was accepted, by a close code after."""
+    def _fail(self, status: int, code: int, reason: str, extra: bytes = b"") -> None:
+        """End it: by an HTTP answer before it was accepted, by a close code after.
+
+        ``reason``: see failures.REASONS; '' where it is no error.
+        """
         if self._frames is not None:
+            self._count_cut(code)
             return self._end(code, "")
+        if reason and not self.transport.is_closing():
+            self.traffic.failed(reason)
         lines, body = page(status, _DETAILS[status], self.request.header(b"accept"), extra)
         return self._respond(Head(status, status_line(status) + lines, None, dated=False), body)
+
+    def _count_cut(self, code: int) -> None:
+        if code == _INTERNAL_ERROR and not self._closing:
+            self.traffic.failed("cut")
 
     def _respond(self, head: Head, body: bytes) -> None:
         if self.transport.is_closing():
@@ -328,8 +338,9 @@ class Websocket(asyncio.Protocol):
         self.traffic.websockets -= 1
         self.traffic.answered[self._status // 100] += 1
         if self.front.access is not None:
+            seconds = self.front.clock.now - self._since
             self.front.access.add(
-                self._client, self.request, self.traffic, status=self._status, sent=self._sent, since=self._since
+                self._client, self.request, self.traffic, status=self._status, sent=self._sent, seconds=seconds
             )
 
     # Deadlines.
@@ -349,7 +360,7 @@ class Websocket(asyncio.Protocol):
         if self._closing:
             self.transport.abort()
         elif self._frames is None:
-            self._fail(504, 1011)
+            self._fail(504, _INTERNAL_ERROR, "late")
         elif self._write_paused:
             self._check_progress()
         else:
@@ -371,7 +382,7 @@ class Websocket(asyncio.Protocol):
 
     def drain(self) -> None:
         """Tell the client to connect again: the server is about to end."""
-        self._fail(503, 1012)
+        self._fail(503, 1012, "unavailable")
 
     def abort(self) -> None:
         """End it at once."""

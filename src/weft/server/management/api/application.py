@@ -11,8 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from weft.errors import UsageError, WeftError
+from weft.server.figures import Figures
 from weft.server.management.access import is_beyond_loopback
-from weft.server.management.api import contracts, gloom, health, page, plugins
+from weft.server.management.api import contracts, gloom, health, page, plugins, top
 from weft.server.management.api.context import Context
 from weft.server.management.guard import Guard
 from weft.server.management.metrics import Sample
@@ -33,14 +34,15 @@ def build_management(
     token: str,
     uploads: Path,
     managers: Callable[[], Collection[int]],
+    figures: Figures,
     sample: Callable[[], Sample],
     is_ready: Callable[[], bool],
     url: Callable[[str], str],
 ) -> FastAPI:
     """The application behind management's domains and the control socket.
 
-    ``managers()``: pids of the instances of plugins that may manage. ``sample()``: what /metrics shows.
-    ``url(domain)``: where this server serves a domain.
+    ``managers()``: pids of the instances of plugins that may manage. ``figures``: what plugins do and use.
+    ``sample()``: what /metrics shows. ``url(domain)``: where this server serves a domain.
     """
     context = Context(
         operator=operator,
@@ -48,9 +50,12 @@ def build_management(
         most_upload=settings.management.max_upload_bytes,
         url=url,
         is_ready=is_ready,
+        figures=figures,
         sample=sample,
     )
-    application = _application(context, (gloom.router, plugins.router, contracts.router, health.router, page.router))
+    application = _application(
+        context, (gloom.router, plugins.router, top.router, contracts.router, health.router, page.router)
+    )
     application.add_middleware(
         Guard,
         judge=PeerJudge(managers),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
+from weft.server.figures import Figures
 from weft.server.management.deploys import Deploys
 from weft.server.management.metrics import Sample
 
@@ -29,6 +30,8 @@ class Context:
     url: Callable[[str], str]
     """The address of a domain on this server."""
     is_ready: Callable[[], bool]
+    figures: Figures
+    """What plugins do and use."""
     sample: Callable[[], Sample]
     """What /metrics shows."""
     deploys: Deploys = field(default_factory=Deploys)

@@ -72,14 +72,16 @@ async def list_plugins(request: Request) -> list[dict[str, Any]]:
     return [_status(context, each) for each in context.operator.plugins()]
 
 
-@router.get("/plugins/{name}", summary="One plugin")
+@router.get("/plugins/{name}", summary="One plugin, what it uses read anew")
 async def get_plugin(name: str, request: Request) -> dict[str, Any]:
     context = context_of(request)
+    await context.figures.usages.refresh(context.operator.status(name).name)
     return _status(context, context.operator.status(name))
 
 
 def _status(context: Context, status: PluginStatus) -> dict[str, Any]:
-    return {**plain(status), "urls": [context.url(domain) for domain in status.domains]}
+    urls = [context.url(domain) for domain in status.domains]
+    return {**plain(status), "stats": plain(context.figures.of(status.name)), "urls": urls}
 
 
 @router.get("/plugins/{name}/config", summary="The keys of its settings and secrets; never a secret's value")
