@@ -25,8 +25,8 @@ async def app(scope, receive, send):
 """
 SECTIONS = ["Serve", "Deploy", "Watch", "Call", "Live", "Allow", "Make", "Machine"]
 COMMANDS = (
-    "serve deploy config list status logs events call run contract restart rollback remove enable disable grant revoke "
-    "new check pack dev doctor completion"
+    "serve deploy config list status top logs events call run contract restart rollback remove enable disable grant "
+    "revoke new check pack dev doctor completion"
 ).split()
 
 
@@ -66,16 +66,12 @@ def test_help_imports_nothing_heavy():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nonsense"], ["deploy"], ["deploy", "there-is-no-such-file"], ["logs", "x", "--level", "loud"], ["top"]],
+    [["nonsense"], ["deploy"], ["deploy", "there-is-no-such-file"], ["logs", "x", "--level", "loud"]],
 )
 def test_wrong_usage_exits_with_2(weft, arguments):
     done = weft(*arguments)
     assert done.returncode == 2
     assert "Usage: weft" in done.stderr
-
-
-def test_what_a_later_version_will_have_is_refused_by_name(weft):
-    assert "top: not in this version" in weft("top").stderr
 
 
 def test_without_a_server_the_error_says_how_to_get_one(weft, tmp_path):

@@ -15,6 +15,8 @@ import pytest
 from weft.manifest import read_manifest
 from weft.manifest.keys import LIMITS, PERMISSIONS
 from weft.server.configuration import read_settings
+from weft.server.front.failures import REASONS
+from weft.server.management.metrics import Sample, SampleCollector
 from weft.server.policy import read_grant
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +77,16 @@ def test_every_option_that_the_pages_use_exists(reference: ModuleType) -> None:
         for match in COMMAND.finditer(page.read_text()):
             used = set(re.findall(r"(?<!\S)--[\w-]+", match[2]))
             assert used <= options[match[1]], f"{page.name}: {match[0]}"
+
+
+def test_every_metric_and_every_reason_of_an_error_is_explained() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    known = {metric.name for metric in SampleCollector(Sample(connections=0, plugins=())).collect()}
+    told = set(re.findall(r"^\| `(weft_\w+?)(?:_total)?` \|", page, re.MULTILINE))
+    assert told == known
+    reasons = re.search(r"^\| reason \|.*?\n\n", page, re.MULTILINE | re.DOTALL)
+    assert reasons is not None
+    assert set(re.findall(r"^\| `(\w+)`", reasons[0], re.MULTILINE)) == {"answered", *REASONS}
 
 
 def test_relative_links_lead_somewhere() -> None:

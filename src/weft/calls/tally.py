@@ -7,7 +7,7 @@ from weft.errors import UsageError, WeftError
 
 
 class Tally:
-    """Both only grow. Calls of a plugin in the host's own interpreter are plain calls of its methods: not counted."""
+    """Both only grow. What leads to an inline plugin's own methods, with no channel between, is not counted."""
 
     __slots__ = ("calls", "errors")
 

@@ -16,7 +16,7 @@ from weft.cli.quantities import duration, rate, share, size
 COLUMNS = (
     "name", "release", "state", "inst", "mem", "cpu %", "req/s", "err/s", "p50", "p99", "restarts", "limits", "sandbox",
 )  # fmt: skip
-_DISPENSABLE = ("sandbox", "release", "p50", "inst", "limits", "restarts", "err/s", "state", "p99", "req/s", "mem")
+_DISPENSABLE = ("sandbox", "release", "p50", "inst", "limits", "restarts", "err/s", "p99", "mem", "req/s", "state")
 """Columns that a narrow terminal does not show, the first first."""
 
 

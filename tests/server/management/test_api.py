@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
-
-from weft.server.app import Server
-from weft.settings import ManagementSettings, ServerSettings
 
 SHOP = """
 async def app(scope, receive, send):
@@ -23,25 +18,6 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"VERSION"})
 """
 BROKEN = SHOP + '\nraise LookupError("the shelf is empty")\n'
-
-
-@pytest.fixture
-def serving(tmp_path):
-    """``async with serving() as (server, control, http)``: clients of the control socket and of the port."""
-
-    @asynccontextmanager
-    async def start(**management):
-        settings = ServerSettings(state=tmp_path / "state", port=0, management=ManagementSettings(**management))
-        async with Server(settings) as server:
-            await server.load([], lambda _line: None)
-            transport = httpx.AsyncHTTPTransport(uds=str(server.state.control_socket))
-            async with (
-                httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as control,
-                httpx.AsyncClient(base_url=f"http://localhost:{server.port}", timeout=30) as http,
-            ):
-                yield server, control, http
-
-    return start
 
 
 def shop(source=SHOP, **fields):

@@ -32,7 +32,7 @@ _CLOSE_TIMEOUT = 2.0
 _EARLY = 64 * 1024
 """Bytes kept of a client that sends before it is accepted."""
 _INTERNAL_ERROR = 1011
-"""Close code of a websocket that ends by the plugin's failure."""
+"""Close code of a websocket whose application failed."""
 _FOREVER = float("inf")
 
 
@@ -289,16 +289,11 @@ class Websocket(asyncio.Protocol):
         ``reason``: see failures.REASONS; '' where it is no error.
         """
         if self._frames is not None:
-            self._count_cut(code)
             return self._end(code, "")
         if reason and not self.transport.is_closing():
             self.traffic.failed(reason)
         lines, body = page(status, _DETAILS[status], self.request.header(b"accept"), extra)
         return self._respond(Head(status, status_line(status) + lines, None, dated=False), body)
-
-    def _count_cut(self, code: int) -> None:
-        if code == _INTERNAL_ERROR and not self._closing:
-            self.traffic.failed("cut")
 
     def _respond(self, head: Head, body: bytes) -> None:
         if self.transport.is_closing():
@@ -314,6 +309,8 @@ class Websocket(asyncio.Protocol):
         """Send a close and give the client a moment to answer it."""
         if self._closing:
             return
+        if code == _INTERNAL_ERROR:
+            self.traffic.failed("cut")
         self._send(events.CloseConnection(code=code, reason=reason))
         self._closing = True
         self._cancel()

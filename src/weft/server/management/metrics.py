@@ -57,6 +57,11 @@ def _one(value: Callable[[PluginSample], float]) -> Values:
     return lambda plugin: (((), value(plugin)),)
 
 
+def _known(value: Callable[[PluginSample], float]) -> Values:
+    """Zero is what nobody tells: there is no value then."""
+    return lambda plugin: (((), found),) if (found := value(plugin)) else ()
+
+
 def _each(values: Callable[[PluginSample], Mapping[str, int]]) -> Values:
     return lambda plugin: (((label,), value) for label, value in values(plugin).items())
 
@@ -75,14 +80,16 @@ FAMILIES = (
     Family(_COUNTER, "request_errors", "Requests that failed", _each(lambda it: it.figures.errors), ["reason"]),
     Family(_COUNTER, "received_bytes", "Request bodies and websocket messages", _one(lambda it: it.bytes_in)),
     Family(_COUNTER, "sent_bytes", "Response bodies and websocket messages", _one(lambda it: it.bytes_out)),
-    Family(_COUNTER, "calls", "Calls by contract, but of inline plugins", _one(lambda it: it.figures.calls)),
+    Family(
+        _COUNTER, "calls", "Calls by contract, but for those between inline plugins", _one(lambda it: it.figures.calls)
+    ),
     Family(_COUNTER, "call_errors", "Calls by contract that failed", _one(lambda it: it.figures.call_errors)),
     Family(_COUNTER, "restarts", "Lost instances that were started again", _one(lambda it: it.figures.restarts)),
     Family(_COUNTER, "limit_hits", "How often it ran into a limit", _each(lambda it: it.figures.limits), ["limit"]),
     Family(_COUNTER, "cpu_seconds", "CPU time of all its processes", _one(lambda it: it.figures.cpu)),
-    Family(_GAUGE, "memory_bytes", "All its processes, shared pages by share", _one(lambda it: it.figures.memory)),
-    Family(_GAUGE, "processes", "Its processes", _one(lambda it: it.figures.processes)),
-    Family(_GAUGE, "disk_bytes", "Its data folder, where that is known", _one(lambda it: it.figures.disk)),
+    Family(_GAUGE, "memory_bytes", "All its processes, shared pages by share", _known(lambda it: it.figures.memory)),
+    Family(_GAUGE, "processes", "Its processes", _known(lambda it: it.figures.processes)),
+    Family(_GAUGE, "disk_bytes", "Its data folder, where that is known", _known(lambda it: it.figures.disk)),
     Family(_GAUGE, "instances", "Those that drain too", _one(lambda it: len(it.figures.instances))),
     Family(_GAUGE, "in_flight", "Requests and calls in flight", _one(lambda it: it.figures.in_flight)),
     Family(_GAUGE, "websockets", "Open websockets", _one(lambda it: it.figures.websockets)),
