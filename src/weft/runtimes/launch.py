@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from weft.calls.channel import Channel, Methods
 from weft.calls.direct import Direct
@@ -107,7 +107,7 @@ def last_lines(output: str) -> tuple[str, ...]:
 class Sandbox:
     """What keeps an instance from touching what it may not."""
 
-    level: str = "none"
+    level: Literal["none", "partial", "full"] = "none"
     """``full``, ``partial`` or ``none``: whether all its permissions are enforced, some, or none."""
     details: Mapping[str, str] = field(default_factory=dict)
     """By permission, how it is enforced, or why it is not."""

@@ -29,6 +29,7 @@ RATE_OVER = 10.0
 LATENCY_OVER = 60.0
 """Seconds over which latencies are."""
 _LEVELS = ("none", "partial", "full")
+"""Of sandboxes, the weakest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +177,9 @@ class Figures:
         )
 
     def _instances(self, name: str, plugin: Plugin) -> tuple[InstanceFigures, ...]:
-        live, draining = plugin.instances, plugin.draining
-        return tuple(
-            _figures(member, self.usages.of(name, member), draining=draining)
-            for members, draining in ((live, False), (draining, True))
-            for member in members
-        )
+        draining = plugin.draining
+        members = (*plugin.instances, *draining)
+        return tuple(_figures(each, self.usages.of(name, each), draining=each in draining) for each in members)
 
     def _lately(self, name: str) -> _Lately:
         marks = self._marks.get(name) or _begun()
