@@ -96,8 +96,8 @@ def test_memory_and_time_of_instances_draining_and_ended_ones_too(shelf, monkeyp
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells what a process uses")
 def test_a_close_look_is_taken_seldom(shelf, monkeypatch):
     looked = []
-    plain = usage.proportional_memory
-    monkeypatch.setattr(usage, "proportional_memory", lambda pid: looked.append(pid) or plain(pid))
+    plain = usage.family_memory
+    monkeypatch.setattr(usage, "family_memory", lambda pid: looked.append(pid) or plain(pid))
 
     async def test(_engine, plugin, found, _traffic):
         for _ in range(3):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from weft.engine import Plugin
 from weft.engine.crew import Member
-from weft.runtimes.process.usage import proportional_memory
+from weft.runtimes.process.usage import family_memory
 
 TICK = 1.0
 """Seconds between two looks at some instances, and for which what was read of one is good."""
@@ -121,7 +121,7 @@ def _members(plugins: Mapping[str, Plugin]) -> list[tuple[str, Member]]:
 def _read(members: list[tuple[str, Member]], *, closely: bool) -> list[tuple[Mapping[str, float], float | None]]:
     """In a thread: of each what its runtime tells, and its memory page by page where that is asked for."""
     return [
-        (member.instance.usage(), proportional_memory(member.pid) if closely and member.pid is not None else None)
+        (member.instance.usage(), family_memory(member.pid) if closely and member.pid is not None else None)
         for _, member in members
     ]
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from weft.runtimes.process.usage import family, process_usage, proportional_memory
+from weft.runtimes.process.usage import family, family_memory, process_usage
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells what a process uses")
 
@@ -64,7 +64,7 @@ def test_pages_that_are_shared_count_once(start):
     pid = start(FORKS, lines=5)
     held = 32 * 1024 * 1024
     assert process_usage(pid)["memory"] > 4 * held
-    assert held < proportional_memory(pid) < 2.5 * held
+    assert held < family_memory(pid) < 2.5 * held
 
 
 def test_the_time_of_children_that_have_ended_counts(start):
@@ -75,7 +75,7 @@ def test_of_a_process_that_is_gone_nothing_is_known():
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(20)
     assert process_usage(gone.pid) == {}
-    assert proportional_memory(gone.pid) is None
+    assert family_memory(gone.pid) is None
 
 
 def test_a_process_knows_its_own():

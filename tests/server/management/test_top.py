@@ -7,6 +7,7 @@ import re
 import sys
 
 from weft.server.management.metrics import FAMILIES
+from weft.server.usage import TICK
 
 SHOP = """
 # /// script
@@ -82,6 +83,7 @@ def test_metrics_say_what_was_asked(serving, run):
     async def main():
         async with serving() as (server, control, http):
             await traffic(server, control, http)
+            await asyncio.sleep(TICK)  # what was read of it since its start is too old by then
             await control.get("/api/v1/plugins/shop")  # which looks at its process
             answer = await http.get("/metrics")
             assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
