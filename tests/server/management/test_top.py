@@ -16,6 +16,7 @@ SHOP = """
 # ///
 import asyncio
 import os
+import time
 
 async def app(scope, receive, send):
     if scope["type"] != "http":
@@ -25,8 +26,9 @@ async def app(scope, receive, send):
         await asyncio.sleep(20)
     if path == "/die":
         os._exit(1)
-    if path == "/slow":
-        await asyncio.sleep(0.15)
+    ends = time.process_time() + 0.15
+    while path == "/slow" and time.process_time() < ends:
+        pass
     while (await receive()).get("more_body"):
         pass
     await send({"type": "http.response.start", "status": 500 if path == "/fails" else 200, "headers": []})
@@ -68,12 +70,12 @@ async def traffic(server, control, http):
     """Four plain requests, one slow, one of three kinds of error; two calls, one of which fails."""
     await deploy(control, "shop", SHOP)
     await deploy(control, "shelf", SHELF)
-    asked = [("/", 200), ("/", 200), ("/", 200), ("/slow", 200), ("/fails", 500), ("/late", 504), ("/die", 502)]
+    asked = [("/", 200), ("/", 200), ("/", 200), ("/", 200), ("/fails", 500), ("/late", 504), ("/die", 502)]
     for path, status in asked:
         assert await ask(http, path, content=b"abc") == status
     while server.engine.plugin("shop").restarts != 1:
         await asyncio.sleep(0.01)
-    assert await ask(http, "/") == 200
+    assert await ask(http, "/slow") == 200
     for books, status in ((1, 200), (-1, 502)):
         body = {"method": "shelf.count", "arguments": [books]}
         assert (await control.post("/api/v1/plugins/shelf/call", json=body)).status_code == status
@@ -100,7 +102,7 @@ def test_metrics_say_what_was_asked(serving, run):
             if sys.platform == "linux":
                 assert shop["processes"] == {"": 1}
                 assert 1024 * 1024 < shop["memory_bytes"][""] < 512 * 1024 * 1024
-                assert shop["cpu_seconds_total"][""] > 0
+                assert shop["cpu_seconds_total"][""] > 0.1
 
     run(main())
 
