@@ -24,4 +24,4 @@ class Plugin:
         time.sleep(seconds)
 
     def pid(self):
-        return os.environ["WEFT_PID"]
+        return int(os.environ.get("WEFT_PID", os.getpid()))

@@ -99,6 +99,7 @@ class Core:
         await self._changes.rest()
         ends = await self._stop_all()
         await self._drains.all_over()
+        await self._runtimes.close()
         await self.files.close()
         if self._temporary is not None:
             await asyncio.to_thread(self._temporary.remove)

@@ -36,6 +36,11 @@ class Runtimes:
             raise NotInThisVersion(f"plugin {manifest.name}: runtime {manifest.runtime}: not in this version")
         return found
 
+    async def close(self) -> None:
+        """Once no instance is left."""
+        for runtime in (*self._inline.values(), *self._isolated.values()):
+            await runtime.close()
+
     async def environment(self, manifest: Manifest, progress: Progress) -> Environment | None:
         """An interpreter and packages of its own; None where the host's are its own, and are checked.
 

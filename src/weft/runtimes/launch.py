@@ -168,3 +168,6 @@ class Runtime(Protocol):
 
     async def start(self, launch: Launch, output: Output) -> Instance:
         """Start one instance; returns when it is ready. Raises StartFailed, and leaves nothing behind."""
+
+    async def close(self) -> None:
+        """Once no instance is left: let go of what was kept for the next."""

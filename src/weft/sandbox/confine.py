@@ -1,33 +1,31 @@
 """Confines this process for good, before any code of a plugin runs in it; says what is enforced, and how.
 
-A *policy* is plain data that its host worked out (see rules.py): ``read``, ``write``, ``run``, ``devices`` (paths),
+A *policy* is plain data that its host worked out (see rules.py): ``system``, ``read``, ``write``, ``run``, ``devices``
+(paths, but for ``system`` without links in them),
 ``network`` (``none``, ``loopback``, ``outbound``), ``ports``, ``open_files``, ``file_bytes``.
-A *report* says for each protection how it is enforced; where it is not, or in part, the text begins with ``NOT``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional, Tuple
 
 from weft.sandbox import landlock, namespaces, privileges, seccomp
 from weft.sandbox.kernel import LINUX
+from weft.sandbox.level import NOT, PARTLY, Report
 
 _OWN_PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime",
              "/proc/version", "/proc/filesystems", "/proc/sys/kernel/osrelease", "/proc/sys/kernel/ostype",
              "/proc/sys/vm/overcommit_memory")  # fmt: skip
 """What is readable of a ``/proc`` in which other processes are seen, too."""
-NOT = "not enforced: "
-PARTLY = "partly: "
 
 Policy = Mapping[str, Any]
-Report = Dict[str, str]
 
 
 def confine(policy: Policy, outside: str) -> Tuple[Report, Optional[int]]:
     """Apply ``policy``. ``outside``: why this process is in no namespaces of its own; '' where it is.
 
-    Returns the report, and the listener for refused system calls where there is one. Raises OSError only where less
-    than nothing would be left; what the kernel cannot do is in the report.
+    Returns the report (see level.py), and the listener for refused system calls where there is one. What the kernel
+    cannot do is in the report; OSError is raised where nothing could be made of it at all.
     """
     privileges.limit(open_files=policy["open_files"], file_bytes=policy["file_bytes"])
     if not LINUX:
@@ -56,8 +54,9 @@ def _files(policy: Policy, abi: int, outside: str) -> Report:
         return {"files": why, "exec": why}
     rules = landlock.Ruleset(abi, ports=bool(policy["ports"]))
     try:
+        rules.allow(policy["system"], landlock.READ, links=True)
+        rules.allow(_OWN_PROC if outside else ("/proc",), landlock.READ, links=True)
         rules.allow(policy["read"], landlock.READ)
-        rules.allow(_OWN_PROC if outside else ("/proc",), landlock.READ)
         rules.allow(policy["run"], landlock.RUN)
         rules.allow(policy["write"], landlock.write_rights(abi))
         rules.allow(policy["devices"], landlock.READ | landlock.WRITE_FILE)

@@ -24,8 +24,8 @@ _X86_64 = {
     "setdomainname": 171, "fanotify_init": 300, "open_by_handle_at": 304, "lookup_dcookie": 212, "nfsservctl": 180,
     "uselib": 134, "sysfs": 139, "_sysctl": 156, "ustat": 136, "create_module": 174, "query_module": 178,
     "migrate_pages": 256, "move_pages": 279, "memfd_secret": 447, "clone": 56, "clone3": 435, "socket": 41,
-    "ioctl": 16, "memfd_create": 319, "personality": 135, "seccomp": 317, "landlock_create_ruleset": 444,
-    "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 126,
+    "ioctl": 16, "memfd_create": 319, "openat2": 437, "personality": 135, "seccomp": 317,
+    "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 126,
 }  # fmt: skip
 
 _AARCH64 = {
@@ -39,7 +39,7 @@ _AARCH64 = {
     "quotactl_fd": 443, "settimeofday": 170, "clock_settime": 112, "clock_adjtime": 266, "adjtimex": 171,
     "syslog": 116, "vhangup": 58, "sethostname": 161, "setdomainname": 162, "fanotify_init": 262,
     "open_by_handle_at": 265, "lookup_dcookie": 18, "nfsservctl": 42, "migrate_pages": 238, "move_pages": 239,
-    "memfd_secret": 447, "clone": 220, "clone3": 435, "socket": 198, "ioctl": 29, "memfd_create": 279,
+    "memfd_secret": 447, "clone": 220, "clone3": 435, "socket": 198, "ioctl": 29, "memfd_create": 279, "openat2": 437,
     "personality": 92, "seccomp": 277, "landlock_create_ruleset": 444,
     "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 91,
 }  # fmt: skip

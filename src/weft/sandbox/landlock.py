@@ -31,6 +31,9 @@ RUN = READ | EXECUTE
 _ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL
 """Rights that make sense on what is no folder."""
 
+_CURRENT_FOLDER, _NO_LINKS = -100, 0x04
+"""AT_FDCWD, and RESOLVE_NO_SYMLINKS of openat2(2), which is older than Landlock."""
+
 FILES, LINKS, TRUNCATION, PORTS, DEVICES, SCOPES = 1, 2, 3, 4, 5, 6
 """The versions with which each came."""
 
@@ -72,10 +75,13 @@ class Ruleset:
         size = 24 if abi >= SCOPES else 16 if abi >= PORTS else 8
         self._descriptor = call("landlock_create_ruleset", ctypes.c_char_p(attributes), size, 0)
 
-    def allow(self, paths: Iterable[str], rights: int) -> None:
-        """Allow ``rights`` on these paths and all below them. Those that do not exist are left out."""
+    def allow(self, paths: Iterable[str], rights: int, *, links: bool = False) -> None:
+        """Allow ``rights`` on these paths and all below them. Those that do not exist are left out.
+
+        ``links``: whether they may lead through symbolic links; otherwise one that does is left out.
+        """
         for path in paths:
-            descriptor = _open(path)
+            descriptor = _open(path, links=links)
             if descriptor is not None:
                 try:
                     self._allow_beneath(descriptor, rights & self._files)
@@ -102,10 +108,13 @@ class Ruleset:
         os.close(self._descriptor)
 
 
-def _open(path: str) -> Optional[int]:
+def _open(path: str, *, links: bool) -> Optional[int]:
     """A descriptor that names the file, for which the file itself need not be readable."""
     try:
-        return os.open(path, os.O_PATH | os.O_CLOEXEC)
+        if links:
+            return os.open(path, os.O_PATH | os.O_CLOEXEC)
+        how = struct.pack("QQQ", os.O_PATH | os.O_CLOEXEC, 0, _NO_LINKS)
+        return call("openat2", _CURRENT_FOLDER, ctypes.c_char_p(os.fsencode(path)), ctypes.c_char_p(how), len(how))
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP):
             return None

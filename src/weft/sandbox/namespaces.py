@@ -30,38 +30,77 @@ _SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 
 
 class Births:
-    """Lets a process give each of its children process ids of its own, without leaving its own.
+    """Forks children that are each the first process of a namespace of process ids, and that it can wait for.
 
-    An ordinary user's process moves into a user namespace for that, in which it is the same user. ``outside``: why it
-    cannot; '': it can.
+    ``outside``: why it cannot; then children are as others are. '': it can.
     """
 
     def __init__(self) -> None:
-        self._home: Optional[int] = None
         self.outside = ""
+        self._home: Optional[int] = None
         try:
-            if os.geteuid() != 0:
-                _become_namespace_owner()
-            self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-            self.begin()
-            self.end()
+            if os.geteuid() == 0:
+                self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            probe = self.fork()
+            if probe == 0:
+                os._exit(0)
+            os.waitpid(probe, 0)
         except OSError as error:
             self.outside = f"no namespaces of its own: {error}"
 
-    def begin(self) -> None:
-        """The next child is the first process of a new namespace of process ids."""
-        if not self.outside:
-            call("unshare", _PIDS)
+    def fork(self) -> int:
+        """As os.fork. Raises OSError."""
+        if self.outside:
+            return os.fork()
+        return _fork_from(self._home) if self._home is not None else _fork_by_another()
 
-    def end(self) -> None:
-        """Children from now on are of this process's own again."""
-        if not self.outside and self._home is not None:
-            call("setns", self._home, _PIDS)
+
+def _fork_from(home: int) -> int:
+    """As root: the namespace is for the next child alone; those after it are to be of this process's own."""
+    call("unshare", _PIDS)
+    child = os.fork()
+    if child:
+        call("setns", home, _PIDS)
+    return child
+
+
+def _fork_by_another() -> int:
+    """As an ordinary user, who needs a user namespace, and is the same user in it: nobody comes back out of that.
+
+    So a process goes into it, leaves the child there, and ends; this process must have adopted orphans (kernel.py).
+    """
+    readable, writable = os.pipe()
+    another = os.fork()
+    if another == 0:
+        os.close(readable)
+        said = _leave_child()
+        if not said:
+            os.close(writable)
+            return 0
+        os.write(writable, said)
+        os._exit(0)
+    os.close(writable)
+    with open(readable, "rb") as answer:
+        said = answer.read()
+    os.waitpid(another, 0)
+    if not said.isdigit():
+        raise OSError(errno.EPERM, said.decode() or "the process that was to fork ended")
+    return int(said)
+
+
+def _leave_child() -> bytes:
+    """The id of a child in a new namespace, or why there is none, in words; in the child itself nothing."""
+    try:
+        _become_namespace_owner()
+        child = os.fork()
+    except OSError as error:
+        return str(error).encode()
+    return b"%d" % child if child else b""
 
 
 def _become_namespace_owner() -> None:
     user, group = os.geteuid(), os.getegid()
-    call("unshare", _USER)
+    call("unshare", _USER | _PIDS)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{user} {user} 1")
     _write("/proc/self/gid_map", f"{group} {group} 1")
@@ -109,10 +148,11 @@ def _freeze(writable: Iterable[str]) -> None:
 
 
 def outermost(paths: Iterable[str]) -> List[str]:
-    """Those that exist, resolved, without the ones that lie in others."""
+    """Those that exist and lead through no links, without the ones that lie in others."""
     found: List[str] = []
-    for path in sorted({os.path.realpath(each) for each in paths}):
-        if os.path.exists(path) and not any(path.startswith(each.rstrip("/") + "/") for each in found):
+    for path in sorted(set(paths)):
+        there = os.path.realpath(path) == path and os.path.exists(path)
+        if there and not any(path.startswith(each.rstrip("/") + "/") for each in found):
             found.append(path)
     return found
 

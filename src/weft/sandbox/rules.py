@@ -43,14 +43,16 @@ def policy(
 ) -> Dict[str, Any]:
     """The policy (see confine.py) of a process that owns ``own`` (paths), runs ``programs``, and may write ``data``.
 
-    ``execute``: further programs, by path or by name on this process's PATH; a folder: all in it. ``file_bytes``: the
-    largest file that it may write.
+    ``read`` and ``write`` lead through no links, or lead to nothing: whoever can change a folder cannot make them mean
+    another. ``execute``: further programs, by path or by name on this process's PATH; a folder: all in it.
+    ``file_bytes``: the largest file that it may write.
     """
     found = [path for each in execute if (path := shutil.which(each) or _there(each))]
     return {
-        "read": [*_system(), *own, *read],
+        "system": _system(),
+        "read": [*map(os.path.realpath, own), *read],
         "run": [*map(os.path.realpath, programs), *map(os.path.realpath, found), *loaders()],
-        "write": [data, *write],
+        "write": [os.path.realpath(data), *write],
         "devices": list(_DEVICES),
         "network": network,
         "ports": list(ports),

@@ -22,6 +22,7 @@ from weft.sandbox.kernel import LINUX, adopt_orphans, set_process_name
 from weft.sandbox.namespaces import Births
 from weft.zygote.birth import WIRE, Ends
 from weft.zygote.keeper import keep
+from weft.zygote.messages import tell
 from weft.zygote.signs import Signs, children
 
 _WARM = ("asyncio", "concurrent.futures.thread", "contextvars", "inspect", "logging", "traceback", "typing")
@@ -122,14 +123,16 @@ class Zygote:
 
     def _start(self, ends: Ends) -> None:
         channel = socket.socketpair()
-        self._births.begin()
-        keeper = os.fork()
-        if keeper == 0:
-            keep(ends, channel, self._signs, self._births.outside)
-        self._births.end()
-        for end in channel:
-            end.close()
-        self._keepers.add(keeper)
+        try:
+            keeper = self._births.fork()
+            if keeper == 0:
+                keep(ends, channel, self._signs, self._births.outside)
+            self._keepers.add(keeper)
+        except OSError as error:
+            tell(ends.host, failed=f"its process cannot be forked: {error}")
+        finally:
+            for end in channel:
+                end.close()
 
     def _reap(self) -> None:
         while True:

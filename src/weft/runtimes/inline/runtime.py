@@ -70,6 +70,9 @@ class InlineRuntime:
                     await instance.give_up()
         return instance
 
+    async def close(self) -> None:
+        """See runtimes.launch.Runtime: nothing is kept."""
+
 
 class InlineInstance:
     """See runtimes.launch.Instance. ``owner``: whose its modules are; None where they are the host's own."""
@@ -264,13 +267,17 @@ class InlineInstance:
 
 
 def _check(launch: Launch) -> None:
+    remedy = 'give it a process of its own (runtime = "process")'
+    refusal = ""
     if launch.variables:
-        raise StartFailed(
+        refusal = (
             f"environment variables ({', '.join(sorted(launch.variables))}) cannot be set for an inline plugin, which "
-            'shares the host\'s: hand them over in config, or give it a process of its own (runtime = "process")',
-            plugin=launch.name,
-            version=launch.version,
+            f"shares the host's: hand them over in config, or {remedy}"
         )
+    if launch.sandbox == "required":
+        refusal = f"the sandbox is required, and an inline plugin can have none: {remedy}"
+    if refusal:
+        raise StartFailed(refusal, plugin=launch.name, version=launch.version)
 
 
 def _entry(launch: Launch) -> str:

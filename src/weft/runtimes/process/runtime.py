@@ -29,9 +29,12 @@ from weft.errors import (
 )
 from weft.runtimes.launch import Ending, Facts, Launch, Output, Sandbox
 from weft.runtimes.process.child import Child, ending_of
+from weft.runtimes.process.holding import Hold, Holding
 from weft.runtimes.process.spawner import Spawner
 from weft.runtimes.process.usage import process_usage
 from weft.runtimes.process.variables import make_folders
+from weft.sandbox.level import lacking, level
+from weft.sandbox.limits import LimitHit
 
 logger = logging.getLogger("weft.runtimes.process")
 
@@ -50,10 +53,11 @@ class ProcessRuntime:
 
     def __init__(self) -> None:
         self._spawner = Spawner()
+        self._holding = Holding()
 
     async def start(self, launch: Launch, output: Output) -> ProcessInstance:
         """See runtimes.launch.Runtime. ``limits.startup`` bounds it all."""
-        instance = ProcessInstance(launch, self._spawner)
+        instance = ProcessInstance(launch, self._spawner, self._holding)
         began = time.monotonic()
         try:
             await asyncio.to_thread(make_folders, launch.data_dir)
@@ -70,16 +74,24 @@ class ProcessRuntime:
                 await instance.kill()
         return instance
 
+    async def close(self) -> None:
+        """See runtimes.launch.Runtime."""
+        await self._holding.close()
+
 
 class ProcessInstance:
     """See runtimes.launch.Instance."""
 
     pid: int
     facts: Facts
+    _preparing: asyncio.Task[None]
 
-    def __init__(self, launch: Launch, spawner: Spawner) -> None:
+    def __init__(self, launch: Launch, spawner: Spawner, holding: Holding) -> None:
         self._launch = launch
         self._spawner = spawner
+        self._holding = holding
+        self._hold: Hold | None = None
+        self.sandbox = Sandbox()
         self._faults = Faults(launch.name, launch.version)
         self._child: Child | None = None
         self._end: asyncio.Task[None] | None = None
@@ -98,8 +110,8 @@ class ProcessInstance:
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: self.channel.connection, sock=ours)
             self._child = await self._spawn(theirs.fileno(), output)
-        self.pid = self._child.pid
         self._end = loop.create_task(self._let_go(self._child))
+        self.sandbox = self._reached(self._child.report)
         try:
             await self.channel.greet(self._launch.limits.startup)
             answer = await self.channel.call("weft.start", [self._settings()])
@@ -115,17 +127,46 @@ class ProcessInstance:
         self.ready = True
 
     async def _spawn(self, wire: int, output: Output) -> Child:
+        self._preparing = asyncio.create_task(self._holding.prepare())
         try:
             return await self._spawner.spawn(self._launch, wire, output, self._on_refused, self._place)
         except OSError as error:
             raise self.start_failed(f"its process cannot be started: {error}") from error
+        finally:
+            self._preparing.cancel()
+            await asyncio.wait([self._preparing])
 
     async def _place(self, pid: int) -> None:
         """Put the process under its limits, before any code of the plugin runs in it."""
+        self.pid = pid
+        await self._preparing
+        if self._hold is not None:  # of a first attempt, whose zygote ended
+            await self._holding.let_go(self._hold)
+        self._hold = await self._holding.hold(self._launch, pid, self._on_hit)
+
+    def _reached(self, report: Mapping[str, str]) -> Sandbox:
+        """What the sandbox came to. Raises StartFailed where all of it is required and not there."""
+        assert self._hold is not None
+        details = {**report, **self._holding.report(self._hold)}
+        if self._launch.sandbox == "required" and (missing := lacking(details)):
+            listed = "".join(f"\n  {each}" for each in missing)
+            raise self.start_failed(
+                f"the sandbox is required, and this machine does not enforce all of it:{listed}\n"
+                'see `weft doctor` for what would, or let it do what it can (sandbox = "best-effort")'
+            )
+        return Sandbox(level(details), details)
+
+    def _on_hit(self, hit: LimitHit) -> None:
+        """One past a limit that nobody else holds it to is ended; the others are told."""
+        self._launch.report("limit", f"{self._launch.name} {hit}", limit=hit.limit, setting=hit.setting, pid=self.pid)
+        if hit.ends and self._child is not None:
+            self._child.kill()
 
     async def _let_go(self, child: Child) -> None:
         """Once the process has ended: what it wrote last is still read, then nothing of it is held any more."""
         await child.finished(_LAST_WORDS)
+        if self._hold is not None:
+            await self._holding.let_go(self._hold)
         self.channel.abort()
         await self._spawner.release(child)
 
@@ -255,17 +296,17 @@ class ProcessInstance:
             self._child.kill()
         if self._end is not None:
             await asyncio.shield(self._end)
+        elif self._hold is not None:  # it was held, and did not come to run
+            await self._holding.let_go(self._hold)
         await self.channel.close()
-
-    @property
-    def sandbox(self) -> Sandbox:
-        """See runtimes.launch.Instance."""
-        return Sandbox()
 
     def usage(self) -> Mapping[str, float]:
         """See runtimes.launch.Instance."""
         assert self._child is not None
-        return {} if self._child.exited.done() else process_usage(self.pid)
+        if self._child.exited.done():
+            return {}
+        peak = self._hold.used_most() if self._hold is not None else None
+        return {**process_usage(self.pid), **({} if peak is None else {"peak_memory": float(peak)})}
 
 
 def _facts(answer: Any, known: Iterable[Contract]) -> Facts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from weft.runtimes.launch import Launch, Output
@@ -23,7 +24,6 @@ class Spawner:
 
     def __init__(self) -> None:
         self._zygotes = Zygotes()
-        self._useless: set[Environment] = set()
         self._held: dict[Child, Zygote] = {}
 
     async def spawn(self, launch: Launch, wire: int, output: Output, refused: Refused, place: Place) -> Child:
@@ -33,12 +33,10 @@ class Spawner:
         keeper, sandbox and limits. ``release`` the child when it has ended. Raises OSError.
         """
         environment = Environment(launch.interpreter[0], launch.helpers)
-        if environment not in self._useless:
-            try:
-                return await self._start(environment, launch, None, wire, output, refused, place)
-            except ZygoteLostError as error:
-                self._useless.add(environment)
-                launch.report("no_zygote", f"{launch.name} is started by exec: {error}")
+        try:
+            return await self._start(environment, launch, None, wire, output, refused, place)
+        except ZygoteLostError as error:
+            launch.report("no_zygote", f"{launch.name} is started by exec: {error}")
         argv = exec_argv(launch.interpreter, launch.helpers, WIRE)
         return await self._start(HOST, launch, argv, wire, output, refused, place)
 
@@ -91,10 +89,15 @@ def _order(launch: Launch, argv: list[str] | None) -> dict[str, Any]:
             data=str(launch.data_dir),
             read=asked.read,
             write=asked.write,
-            execute=asked.exec,
+            execute=[_program(each, launch.folder) for each in asked.exec],
             network=asked.network,
             ports=asked.ports,
             open_files=limits.open_files,
             file_bytes=limits.disk,
         ),
     }
+
+
+def _program(name: str, folder: Path) -> str:
+    """A path that begins in the plugin's own folder is meant from there; a name is looked for."""
+    return str(folder / name) if "/" in name else name

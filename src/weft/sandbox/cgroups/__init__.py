@@ -40,6 +40,11 @@ class Cgroups:
         """See what this process may use, changing nothing. ``proc``: where its files are read from."""
         return cls(survey(proc, os.getpid()))
 
+    @classmethod
+    def none(cls, why: str) -> Cgroups:
+        """Of a host that can have none."""
+        return cls(Ground((), dict.fromkeys(CONTROLLERS, why)))
+
     @property
     def limits(self) -> frozenset[str]:
         """What the kernel will keep."""

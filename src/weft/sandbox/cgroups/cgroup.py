@@ -60,6 +60,10 @@ class Cgroup:
         self._by = {controller: part for part in self._parts for controller in part.controllers}
         self.limits = frozenset(limit for limit in limits if CONTROLLERS[limit] in self._by)
 
+    def version(self, limit: str) -> int:
+        """Of the hierarchy that keeps one of ``limits``."""
+        return self._by[CONTROLLERS[limit]].version
+
     def add(self, pid: int) -> None:
         """Put a process and what it will start into it; what it has started, or uses by now, is not moved.
 
