@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -192,7 +193,12 @@ def test_doctor_is_honest(weft):
     done = weft("doctor", "--json")
     facts = {each["name"]: each for each in json.loads(done.stdout)}
     assert done.returncode == 0
-    assert "not in this version" in facts["sandbox"]["detail"]
+    parts = [each for name, each in facts.items() if name.startswith("sandbox: ")]
+    assert {"sandbox: files", "sandbox: memory", "sandbox: network: none", "sandbox: system calls"} <= set(facts)
+    assert all(each["ok"] != each["detail"].startswith(("not enforced", "partly")) for each in parts)
+    assert facts["sandbox"]["ok"] == all(each["ok"] for each in parts)
+    if os.environ.get("CI") == "true":
+        assert facts["sandbox"]["detail"].startswith("full"), facts
     assert facts["Python of the host"]["ok"]
     assert not facts["server"]["ok"]
 

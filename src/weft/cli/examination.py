@@ -11,12 +11,15 @@ from typing import Any
 from weft.cli.client import Client
 from weft.errors import WeftError
 from weft.packages.environments import Environments
+from weft.runtimes.process.probe import reached
+from weft.sandbox.level import level, whole
 
 PORT = 3000
-NOT_YET = (
-    ("sandbox", "not in this version: a plugin's process may touch what its user may"),
-    ("memory and CPU limits", "not in this version: limits are kept with the plugin, and not enforced"),
-)
+_LEVELS = {
+    "full": "full: all that plugins may not touch is kept from them",
+    "partial": 'partial: see below what is not kept from plugins; sandbox = "required" starts none then',
+    "none": "none: plugins may touch what this user may",
+}
 
 
 async def examine(state: Path) -> list[dict[str, Any]]:
@@ -24,7 +27,7 @@ async def examine(state: Path) -> list[dict[str, Any]]:
     return [
         *_system(),
         *await _tools(state),
-        *[_fact(name, ok=False, detail=detail) for name, detail in NOT_YET],
+        *await _sandbox(),
         *await asyncio.to_thread(_server, state),
     ]
 
@@ -52,6 +55,13 @@ async def _tools(state: Path) -> list[dict[str, Any]]:
         )
         for each in facts
     ]
+
+
+async def _sandbox() -> list[dict[str, Any]]:
+    """What is enforced of what plugins may touch and use up."""
+    report = await reached()
+    told = [_fact(f"sandbox: {name}", ok=whole(text), detail=text) for name, text in report.items()]
+    return [_fact("sandbox", ok=level(report) == "full", detail=_LEVELS[level(report)]), *told]
 
 
 def _server(state: Path) -> list[dict[str, Any]]:

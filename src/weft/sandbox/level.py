@@ -22,6 +22,11 @@ def level(report: Mapping[str, str]) -> Level:
     return "partial" if lacking(report) else "full"
 
 
+def whole(text: str) -> bool:
+    """Whether what a report says of one protection means that it is there."""
+    return not text.startswith((NOT, PARTLY))
+
+
 def lacking(report: Mapping[str, str]) -> List[str]:
     """The protections that are not wholly there, with what is said of them."""
-    return [f"{name}: {text}" for name, text in report.items() if text.startswith((NOT, PARTLY))]
+    return [f"{name}: {text}" for name, text in report.items() if not whole(text)]
