@@ -57,6 +57,7 @@ SECTIONS: list[tuple[str, type]] = [
     ("`[http]`", settings.HttpSettings),
     ("`[management]`", settings.ManagementSettings),
     ("`[policy]`", settings.PolicySettings),
+    ("`[supervision]`", settings.SupervisionSettings),
     ("`[plugins.NAME]`", settings.PluginSettings),
     ("`[[plugins]]`", settings.Preload),
 ]

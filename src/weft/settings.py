@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 LogLevel = Literal["trace", "debug", "info", "warning", "error"]
 SandboxMode = Literal["required", "best-effort"]
@@ -107,6 +107,25 @@ class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Copies of it that share its work."""
 
 
+class SupervisionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[supervision]``: how the instances of plugins are watched, and started again when they are lost."""
+
+    first_delay: float = 1.0
+    """Seconds before a lost instance is started again; doubled with each failure that follows."""
+    longest_delay: float = 60.0
+    """The most that this grows to."""
+    failures: Annotated[int, Meta(ge=1)] = 5
+    """Failures in a row after which no more is tried: it is quarantined until it is restarted or replaced."""
+    healthy_after: float = 60.0
+    """Seconds after which an instance's earlier failures are forgotten, and its release has settled."""
+    ping_every: Annotated[float, Meta(ge=0.01)] = 5.0
+    """Seconds between signs of life that are asked of an instance with calls in flight; of an idle one, six times."""
+    hung_in_call: float = 20.0
+    """Silence after which an instance with calls in flight is ended and started again."""
+    hung_after: float = 60.0
+    """The same for one without."""
+
+
 class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[plugins.NAME]``: what the operator says of one plugin."""
 
@@ -161,6 +180,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where management is served, and what it takes."""
     policy: PolicySettings = PolicySettings()
     """The most that a plugin that arrives may have without a grant."""
+    supervision: SupervisionSettings = SupervisionSettings()
+    """How the instances of plugins are watched, and started again when they are lost."""
     plugins: dict[str, PluginSettings] = {}
     """What the operator says of single plugins, by name."""
     preload: tuple[Preload, ...] = ()

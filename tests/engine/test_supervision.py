@@ -12,32 +12,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.engine.backoff import MOST, STABLE, TRIES, Backoff
+from weft.engine.backoff import Backoff
 from weft.errors import InstanceLost, Unavailable
+from weft.settings import SupervisionSettings
 
+SOON = SupervisionSettings(first_delay=0.01)
 HOST = Path(__file__).parents[1] / "plugins" / "hosts" / "killed_host.py"
 
 
-def test_the_first_restart_is_immediate_and_the_waits_double():
-    backoff = Backoff()
-    assert [backoff.lost(1.0) for _ in range(TRIES + 1)] == [0.0, 1.0, 2.0, 4.0, 8.0, None]
+def test_waits_begin_with_a_second_and_double_and_the_fifth_failure_is_the_last():
+    backoff = Backoff(SupervisionSettings())
+    assert [backoff.failed(1.0) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, None]
+
+
+def test_waits_grow_to_a_minute():
+    backoff = Backoff(SupervisionSettings(failures=10_000))
+    waits = [backoff.failed(1.0) for _ in range(9_000)]
+    assert waits[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert set(waits[8:]) == {60.0}
 
 
 def test_an_instance_that_lived_long_is_forgiven():
-    backoff = Backoff()
-    for _ in range(TRIES):
-        backoff.lost(1.0)
-    assert backoff.lost(STABLE) == 0.0
+    backoff = Backoff(SupervisionSettings())
+    for _ in range(4):
+        backoff.failed(59.0)
+    assert backoff.failed(60.0) == 1.0
 
 
-@given(st.lists(st.floats(0, 200), max_size=60))
-def test_waits_are_bounded_and_giving_up_takes_a_row_of_losses(lives):
-    backoff, row = Backoff(), 0
+@given(st.lists(st.floats(0, 200), max_size=60), st.builds(SupervisionSettings, failures=st.integers(1, 9)))
+def test_waits_are_bounded_and_giving_up_takes_a_row_of_failures(lives, policy):
+    backoff, row = Backoff(policy), 0
     for lived in lives:
-        row = 1 if lived >= STABLE else row + 1
-        delay = backoff.lost(lived)
-        assert (delay is None) == (row > TRIES)
-        assert delay is None or 0 <= delay <= MOST
+        row = 1 if lived >= policy.healthy_after else row + 1
+        delay = backoff.failed(lived)
+        assert (delay is None) == (row >= policy.failures)
+        assert delay is None or policy.first_delay <= delay <= policy.longest_delay
 
 
 def test_a_listener_that_raises_stops_no_restart(run, engine, release, get, eventually, caplog):
@@ -98,7 +107,7 @@ def test_a_lost_instance_is_started_again(run, engine, release, get, eventually)
 
 def test_the_event_of_a_loss_has_all_that_is_known_of_it(run, engine, release, get, eventually):
     async def main():
-        async with engine() as its:
+        async with engine(supervision=SOON) as its:
             shop = release("crashes_at_start_later", number=7)
             plugin = await its.run(shop)
             told = {}
@@ -107,15 +116,16 @@ def test_the_event_of_a_loss_has_all_that_is_known_of_it(run, engine, release, g
                 await get(plugin)
             await eventually(lambda: "start_failed" in told)
             lost, failed = told["lost"], told["start_failed"]
-            assert lost.message == "an instance exited with code 3"
+            assert lost.message == "an instance exited with code 3; the next start is in 0.01 s"
             assert lost.data["tail"][-1] == "breaks now"
             assert "RuntimeError: broken for good" in failed.data["tail"][-1]
             assert (lost.data["code"], lost.data["signal"], lost.data["limit"]) == (3, None, None)
             for event in (lost, failed):
                 known = (event.plugin, event.data["version"], event.data["release"], event.data["digest"])
                 assert known == ("shop", "1.7", 7, shop.digest)
-                assert event.data["next_try"] >= 0
+                assert event.data["next_try"] > 0
                 assert event.data["restarts"] == 0
+            assert (lost.data["cause"], failed.data["cause"]) == ("exit", "start")
             await its.unload("shop")
 
     run(main())
@@ -144,21 +154,28 @@ def test_one_of_two_lost_leaves_the_other_answering(run, engine, release, get, e
 
 
 @pytest.mark.parametrize("instances", [1, 2])
-def test_one_that_cannot_be_started_again_is_given_up(run, engine, release, get, eventually, monkeypatch, instances):
-    monkeypatch.setattr("weft.engine.backoff.FIRST", 0.01)
-
+def test_one_that_cannot_be_started_again_is_quarantined(run, engine, release, get, eventually, instances):
     async def main():
-        async with engine() as its:
+        async with engine(supervision=SOON) as its:
             plugin = await its.run(release("crashes_at_start_later", instances=instances))
-            told = []
+            told, events = [], []
             its.listen(lambda event: told.append(event.kind))
+            its.listen(lambda event: events.append(event) if event.kind == "quarantined" else None)
             for member in plugin.instances:
                 with pytest.raises(InstanceLost):
                     await member.channel.call("web.request", ["GET", b"/", [], "http", "1.1", None, None, b""])
-            await eventually(lambda: plugin.state == "failed")
-            assert told.count("gave_up") == instances
-            assert told.count("start_failed") == instances * 5
-            with pytest.raises(Unavailable, match="plugin shop is failed") as caught:
+            await eventually(lambda: plugin.state == "quarantined")
+            assert (told.count("quarantined"), told.count("lost")) == (instances, instances)
+            assert told.count("start_failed") == instances * 4
+            *some, last = events
+            assert all(
+                each.message.startswith(f"one of {instances} instances of shop#1 is quarantined") for each in some
+            )
+            assert last.message.startswith("shop#1 is quarantined after 5 failures in a row, at last: ")
+            assert "broken for good" in last.message
+            assert "weft restart shop" in last.message
+            assert (last.data["left"], last.data["settled"], last.data["cause"]) == (0, False, "start")
+            with pytest.raises(Unavailable, match="plugin shop is quarantined: .*broken for good") as caught:
                 plugin.pick()
             assert caught.value.retry_after > 1
             await its.run(release(number=2))

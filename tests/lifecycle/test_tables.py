@@ -47,9 +47,9 @@ def test_every_state_can_be_reached(table):
 
 
 def test_a_plugin_can_be_stopped_from_wherever_it_runs_and_replaced_from_wherever_it_rests():
-    for state in ("starting", "running", "degraded", "recovering", "failed"):
+    for state in ("starting", "running", "degraded", "recovering", "failed", "quarantined"):
         assert PLUGIN.next(state, "stop") == "stopping"
-    for state in ("running", "degraded", "recovering", "failed", "stopped"):
+    for state in ("running", "degraded", "recovering", "failed", "quarantined", "stopped"):
         assert PLUGIN.next(state, "replace") == "running"
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-FIRST, MOST = 1.0, 60.0
-"""Seconds before the second try, and the longest wait."""
-TRIES = 5
-"""Losses in a row after which it is given up."""
-STABLE = 60.0
-"""Seconds that an instance has to live for its loss to be the first again."""
+from weft.settings import SupervisionSettings
+
+_DOUBLINGS = 32
+"""Past them every delay is the longest."""
 
 
 class Backoff:
-    """Delays that double from 1 s to 60 s; after five losses in a row it gives up. The first restart is immediate."""
+    """Delays that double with each failure in a row; after so many of them there is no more."""
 
-    def __init__(self) -> None:
-        self._losses = 0
+    def __init__(self, policy: SupervisionSettings) -> None:
+        self._policy = policy
+        self._row = 0
 
-    def lost(self, lived: float) -> float | None:
-        """An instance that lived that many seconds is lost. Returns the seconds to wait; None: give up."""
-        if lived >= STABLE:
-            self._losses = 0
-        self._losses += 1
-        if self._losses > TRIES:
+    def failed(self, lived: float) -> float | None:
+        """An instance that lived that many seconds is lost, or (0) was not ready. Returns the seconds to wait; None:
+        there is no other try.
+        """
+        policy = self._policy
+        self._row = 1 if lived >= policy.healthy_after else self._row + 1
+        if self._row >= policy.failures:
             return None
-        return 0.0 if self._losses == 1 else min(MOST, FIRST * 2 ** (self._losses - 2))
+        return min(policy.longest_delay, policy.first_delay * 2.0 ** min(self._row - 1, _DOUBLINGS))

@@ -34,12 +34,12 @@ from weft.manifest import Manifest, Order
 from weft.packages.environments import Environments
 from weft.packages.programs import quiet
 from weft.runtimes.launch import Facts, Launch
-from weft.settings import SandboxMode
+from weft.settings import SandboxMode, SupervisionSettings
 from weft.types import Event, OutputLine, Progress
 
 MOST_FAILURES = 64
 """Failures that nobody waited for, kept until the engine ends; the latest."""
-DOWN = frozenset({"stopping", "stopped", "failed"})
+DOWN = frozenset({"stopping", "stopped", "failed", "quarantined"})
 """States in which nothing may rely on a plugin."""
 
 Commit = Callable[[Facts], Awaitable[None]]
@@ -52,8 +52,9 @@ class Core:
     ``state`` is the folder for environments and data (None: a temporary one). ``output(plugin, line)`` is told each
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
-    ``elsewhere``: see bound.Bound. ``sandbox``: ``required`` starts no plugin where this machine cannot enforce all of
-    its permissions and limits. Raises UsageError for another word.
+    ``elsewhere``: see bound.Bound. ``supervision``: how instances are watched and started again. ``sandbox``:
+    ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits. Raises UsageError
+    for another word.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Core:
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
         sandbox: SandboxMode = "best-effort",
+        supervision: SupervisionSettings | None = None,
     ) -> None:
         if sandbox not in get_args(SandboxMode):
             raise UsageError(f"sandbox is {' or '.join(get_args(SandboxMode))}, not {sandbox!r}")
@@ -77,6 +79,7 @@ class Core:
         self._contracts = Contracts(contracts)
         self._checked = checked
         self._sandbox: SandboxMode = sandbox
+        self._supervision = supervision or SupervisionSettings()
         self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
         self.files = Files(self.state / "loaded")
@@ -246,6 +249,7 @@ class Core:
             changed=plugin.crew_changed,
             report=self._reporter(name),
             equip=self._equip(release.manifest),
+            policy=self._supervision,
         )
 
     def _equip(self, manifest: Manifest) -> Callable[[Launch], Launch]:

@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
 from weft.contracts.description import Contract
-from weft.engine.backoff import Backoff
+from weft.engine.member import Member
+from weft.engine.place import Place
 from weft.engine.release import Release
-from weft.errors import DeadlineExceeded, DrainEnded, WeftError
-from weft.lifecycle import INSTANCE
-from weft.lifecycle.table import Machine
-from weft.runtimes.launch import Ending, Facts, Instance, Launch, Output, Runtime, last_lines
+from weft.errors import DrainEnded
+from weft.runtimes.launch import Facts, Launch, Output, Runtime
+from weft.settings import SupervisionSettings
 
-PING_EVERY = 5.0
-"""Seconds between signs of life that are asked of an instance."""
-HUNG_AFTER = 60.0
-"""Seconds without a sign of life after which an instance is ended and started again."""
-HUNG_GRACE = 0.1
-"""Seconds that an instance that hangs has to shut down."""
 STOP_GRACE = 10.0
 """Seconds that a plugin has to shut down once nothing is in flight."""
-
-
-class Member:
-    """One instance, with its state and age."""
-
-    def __init__(self, instance: Instance, release: int) -> None:
-        self.instance = instance
-        self.channel = instance.channel
-        self.release = release
-        self.started = time.time()
-        self._machine = Machine(INSTANCE)
-        self._machine.fire("ready")
-
-    @property
-    def state(self) -> str:
-        """See lifecycle.INSTANCE."""
-        return self._machine.state
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id, where the runtime has processes."""
-        return self.instance.pid
-
-    @property
-    def in_flight(self) -> int:
-        """Calls under way."""
-        return self.channel.in_flight
-
-    def enter(self, event: str) -> None:
-        """Take a transition, where the table has it: an instance may end in any state."""
-        if self._machine.allows(event):
-            self._machine.fire(event)
 
 
 class Crew:
@@ -76,13 +37,15 @@ class Crew:
         changed: Callable[[Crew], None],
         report: Callable[..., None],
         equip: Callable[[Launch], Launch] = lambda launch: launch,
+        policy: SupervisionSettings,
     ) -> None:
         self.release = release
         self._equip = equip
         self._told: dict[str, Contract] = {}
         self.live: tuple[Member, ...] = ()
-        self._given_up = 0
-        self.restarts = 0
+        self.settled = False
+        self._policy = policy
+        self._places: tuple[Place, ...] = ()
         self._runtime = runtime
         self._output = output
         self._changed = changed
@@ -96,9 +59,24 @@ class Crew:
         return self.release.manifest.instances
 
     @property
-    def gave_up(self) -> bool:
-        """Whether no place in the crew is tried any more."""
-        return self._given_up == self.wanted
+    def quarantined(self) -> bool:
+        """Whether nothing is left, and nothing is tried any more."""
+        return bool(self._places) and all(place.quarantined for place in self._places)
+
+    @property
+    def restarts(self) -> int:
+        """How many instances were started in place of lost ones."""
+        return sum(place.restarts for place in self._places)
+
+    @property
+    def next_try(self) -> float | None:
+        """Seconds until the next instance is started; None where none will be."""
+        return min((each.next_try for each in self._places if each.next_try is not None), default=None)
+
+    @property
+    def failure(self) -> str:
+        """What happened last to an instance that is not there any more; '' where all are."""
+        return next((str(each.failure["message"]) for each in self._places if each.member is None), "")
 
     async def start(self) -> None:
         """Start every instance. Raises the first failure, with nothing left behind."""
@@ -112,9 +90,21 @@ class Crew:
             await self._stop([each for each in started if isinstance(each, Member)])
             raise
         self.facts = self.live[0].instance.facts
-        self._watchers = [asyncio.create_task(self._watch(member)) for member in self.live]
+        self._places = tuple(self._place(member) for member in self.live)
+        self._watchers = [asyncio.create_task(place.keep()) for place in self._places]
         for watcher in self._watchers:
             watcher.add_done_callback(self._watched)
+
+    def _place(self, member: Member) -> Place:
+        return Place(
+            member,
+            self._policy,
+            start=self._start_one,
+            changed=self._place_changed,
+            settled=self._settle,
+            report=self._tell,
+            watched=not self.release.patient,
+        )
 
     async def _start_one(self) -> Member:
         launch = self._equip(self.release.launch())
@@ -138,7 +128,7 @@ class Crew:
             self._told[contract.key] = contract
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
-        """A watcher ends when its instance is given up, or is cancelled; anything else is told."""
+        """A watcher ends when its place is given up, or is cancelled; anything else is told."""
         if not watcher.cancelled() and (error := watcher.exception()) is not None:
             self._report("unwatched", f"an instance is watched no longer, restart the plugin: {error!r}")
 
@@ -200,82 +190,35 @@ class Crew:
         if failures := [each for each in ends if isinstance(each, BaseException)]:
             raise failures[0]
 
-    # Supervision: one task for each place in the crew.
+    # What its places tell.
 
-    async def _watch(self, member: Member | None) -> None:
-        backoff = Backoff()
-        while member is not None:
-            ending = await self._until_end(member)
-            member.enter("end")
-            self.live = tuple(each for each in self.live if each is not member)
-            delay = backoff.lost(time.time() - member.started)
-            self._tell("lost", f"an instance {ending}", delay, ending)
-            self._changed(self)
-            member = await self._replace(backoff, delay)
-
-    async def _until_end(self, member: Member) -> Ending:
-        watches = () if self.release.patient else (self._ping, self._end_hung)
-        signs = [asyncio.create_task(watch(member)) for watch in watches]
-        try:
-            return await member.instance.ended()
-        finally:
-            for sign in signs:
-                sign.cancel()
-
-    async def _end_hung(self, member: Member) -> None:
-        """Ends an instance that says itself that it can serve nothing any more."""
-        self._report("hung", await member.instance.hung())
-        await member.instance.stop(HUNG_GRACE)
-
-    async def _ping(self, member: Member) -> None:
-        """Ends an instance that gives no sign of life."""
-        while True:
-            await asyncio.sleep(PING_EVERY)
-            try:
-                await member.instance.ping(HUNG_AFTER)
-            except DeadlineExceeded as error:
-                self._report("hung", str(error))
-                await member.instance.stop(HUNG_GRACE)
-            except WeftError:
-                return  # it has ended, which its watcher sees
-
-    async def _replace(self, backoff: Backoff, delay: float | None) -> Member | None:
-        while delay is not None:
-            await asyncio.sleep(delay)
-            try:
-                member = await self._start_one()
-            except WeftError as error:
-                delay = backoff.lost(0.0)
-                self._tell("start_failed", str(error), delay, Ending(how="", tail=_tail(error)))
-                continue
-            self.restarts += 1
-            self.live = (*self.live, member)
-            self._report("restarted", "an instance was started again")
-            self._changed(self)
-            return member
-        self._given_up += 1
-        self._report("gave_up", "an instance was lost too often: deploy another release, or `weft restart` it")
+    def _place_changed(self, place: Place) -> None:
+        self.live = tuple(each.member for each in self._places if each.member is not None)
+        if place.quarantined:
+            self._tell_quarantined(place)
         self._changed(self)
-        return None
 
-    def _tell(self, kind: str, message: str, delay: float | None, ending: Ending) -> None:
-        """Report a failure with all that is known of it; ``delay``: seconds to the next try, None: there is none."""
-        release = self.release
-        self._report(
-            kind,
-            message,
-            release=release.number,
-            version=release.manifest.version,
-            digest=release.digest,
-            code=ending.code,
-            signal=ending.signal,
-            limit=ending.limit.name if ending.limit is not None else None,
-            tail=list(ending.tail),
-            peak_memory=ending.peak_memory,
-            restarts=self.restarts,
-            next_try=delay,
+    def _tell_quarantined(self, place: Place) -> None:
+        """One place is given up; with the last one, the whole release."""
+        name, failures = self.release.manifest.name, self._policy.failures
+        of = "" if self.quarantined else f"one of {self.wanted} instances of "
+        last = place.failure.get("message", "")
+        remedy = f"deploy another release, or start this one again: weft restart {name}"
+        self._tell(
+            "quarantined",
+            f"{of}{self.release.label} is quarantined after {failures} failures in a row, at last: {last}; {remedy}",
+            **{key: value for key, value in place.failure.items() if key != "message"},
+            left=len(self.live),
+            settled=self.settled,
         )
 
+    def _settle(self) -> None:
+        if not self.settled:
+            self.settled = True
+            self._tell("settled", f"{self.release.label} has served for {self._policy.healthy_after:g} s")
 
-def _tail(error: WeftError) -> tuple[str, ...]:
-    return last_lines(getattr(error, "traceback", ""))
+    def _tell(self, kind: str, message: str, **data: Any) -> None:
+        """Report what happened to which release."""
+        release = self.release
+        known = {"release": release.number, "version": release.manifest.version, "digest": release.digest}
+        self._report(kind, message, **{**known, **data, "restarts": self.restarts})

@@ -14,7 +14,7 @@ from weft.engine.plugin import Plugin
 from weft.manifest import Order
 from weft.manifest.installed import GROUP
 from weft.packages.programs import quiet
-from weft.settings import SandboxMode
+from weft.settings import SandboxMode, SupervisionSettings
 from weft.types import OutputLine, Progress
 
 C = TypeVar("C")
@@ -27,6 +27,7 @@ class Engine(Core):
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
     ``sandbox``: ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits.
+    ``supervision``: how instances are watched and started again.
     """
 
     def __init__(
@@ -38,9 +39,16 @@ class Engine(Core):
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
         sandbox: SandboxMode = "best-effort",
+        supervision: SupervisionSettings | None = None,
     ) -> None:
         super().__init__(
-            state, contracts=contracts, output=output, checked=checked, elsewhere=elsewhere, sandbox=sandbox
+            state,
+            contracts=contracts,
+            output=output,
+            checked=checked,
+            elsewhere=elsewhere,
+            sandbox=sandbox,
+            supervision=supervision,
         )
         self._intake = Intake(self, self.files)
 

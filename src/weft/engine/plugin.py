@@ -8,7 +8,8 @@ from typing import Any
 from weft.calls.channel import Channel
 from weft.calls.tally import Tally
 from weft.contracts.description import Contract
-from weft.engine.crew import Crew, Member
+from weft.engine.crew import Crew
+from weft.engine.member import Member
 from weft.engine.recent import Recent
 from weft.engine.release import Release
 from weft.errors import Unavailable
@@ -17,6 +18,9 @@ from weft.lifecycle.table import Machine
 from weft.manifest.model import Manifest
 from weft.runtimes.launch import Facts
 from weft.types import OutputLine
+
+QUARANTINE_RETRY = 60.0
+"""Seconds after which it is worth asking again for a plugin that somebody has to restart first."""
 
 
 class Plugin:
@@ -106,7 +110,16 @@ class Plugin:
             return live[0].channel
         if live:
             return min(live, key=_load).channel
-        raise Unavailable(f"plugin {self.name} is {self.state}", retry_after=1.0 if self.state != "failed" else 30.0)
+        raise self._unavailable()
+
+    def _unavailable(self) -> Unavailable:
+        crew = self._crew
+        if crew is None or not crew.failure:
+            return Unavailable(f"plugin {self.name} is {self.state}")
+        why, wait = f"plugin {self.name} is {self.state}: {crew.failure}", crew.next_try
+        if wait is None:
+            return Unavailable(f"{why}; deploy another release, or restart it", QUARANTINE_RETRY)
+        return Unavailable(f"{why}; the next start is in {wait:.1f} s", max(1.0, wait))
 
     def logs(self, *, level: str = "trace") -> tuple[OutputLine, ...]:
         """The latest lines that it printed and logged, of that level and above, the oldest first."""
@@ -147,6 +160,8 @@ class Plugin:
         self.call_timeout = crew.release.manifest.limits.call
         if len(crew.live) < crew.wanted:  # lost while its release was being committed
             self.enter("lose_some" if crew.live else "lose_all")
+        if crew.quarantined:
+            self.enter("quarantine")
         if old is not None:
             self._restarts += old.restarts
         self._changed(self)
@@ -165,8 +180,8 @@ class Plugin:
         if crew is not self._crew:
             return
         before, self._live = len(self._live), crew.live
-        if crew.gave_up and not crew.live:
-            self.enter("give_up")
+        if crew.quarantined:
+            self.enter("quarantine")
         elif len(crew.live) < before:
             self.enter("lose_some" if crew.live else "lose_all")
         elif len(crew.live) > before:

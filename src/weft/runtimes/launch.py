@@ -94,6 +94,21 @@ class Ending:
     tail: tuple[str, ...] = ()
     peak_memory: int | None = None
 
+    @property
+    def cause(self) -> str:
+        """``limit``, ``signal``, ``exit``, or ``broken`` for one that the host had to end."""
+        return "limit" if self.limit else "signal" if self.signal else "exit" if self.code is not None else "broken"
+
+    def data(self) -> dict[str, Any]:
+        """What an event has of it."""
+        return {
+            "code": self.code,
+            "signal": self.signal,
+            "limit": self.limit.name if self.limit else None,
+            "tail": list(self.tail),
+            "peak_memory": self.peak_memory,
+        }
+
     def __str__(self) -> str:
         return f"{self.how}: {self.limit.sentence}" if self.limit is not None else self.how
 

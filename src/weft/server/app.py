@@ -77,8 +77,13 @@ class Server:
         self.logs = Logs(self.state.logs, bytes_each=settings.log_bytes)
         self.journal = Journal(self.store)
         tell = partial(self._printed, output)
-        self.engine = Engine(  # it has no contracts of its own
-            self.state.path, contracts=(), output=tell, checked=checked, sandbox=settings.sandbox
+        self.engine = Engine(
+            self.state.path,
+            contracts=(),  # it has none of its own
+            output=tell,
+            checked=checked,
+            sandbox=settings.sandbox,
+            supervision=settings.supervision,
         )
         self.router = Router(settings.management.domains)
         contents = ContentStore(self.state.contents)

@@ -24,12 +24,12 @@ from weft.errors import UsageError
 from weft.manifest import values
 from weft.manifest.rules import Invalid, suggestion
 from weft.server import policy
-from weft.settings import Preload, ServerSettings, default_state
+from weft.settings import Preload, ServerSettings, SupervisionSettings, default_state
 
 T = TypeVar("T", bound=Struct)
 
 PREFIX = "WEFT_"
-TIMES = frozenset({"startup", "call", "drain", "websocket_ping"})
+TIMES = frozenset({"startup", "call", "drain", "websocket_ping", *SupervisionSettings.__struct_fields__} - {"failures"})
 SIZES = frozenset({"memory", "disk", "log_bytes"})
 MANAGEMENT = "gloomi"
 """The name by which GLoom's own management is among its preloaded plugins."""

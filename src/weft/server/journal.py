@@ -24,8 +24,8 @@ _BATCH_DELAY = 0.2
 """Seconds in which events gather before they are written."""
 
 _LEVELS = {
-    **dict.fromkeys(("starting", "running", "draining", "drained", "stopped", "unloaded"), logging.DEBUG),
-    **dict.fromkeys(("lost", "hung", "start_failed", "gave_up", "contract_changed"), logging.WARNING),
+    **dict.fromkeys(("starting", "running", "draining", "drained", "stopped", "unloaded", "settled"), logging.DEBUG),
+    **dict.fromkeys(("lost", "hung", "start_failed", "quarantined", "contract_changed"), logging.WARNING),
 }
 """Of events in the server's own log; the others are info."""
 

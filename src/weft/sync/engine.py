@@ -11,7 +11,7 @@ from weft import engine as asynchronous
 from weft.contracts.declare import contract_of
 from weft.engine import Plugin
 from weft.errors import ContractError, Unavailable, UsageError
-from weft.settings import SandboxMode
+from weft.settings import SandboxMode, SupervisionSettings
 from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
 from weft.sync.stream import Stream
@@ -51,6 +51,7 @@ class Engine:
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
         sandbox: SandboxMode = "best-effort",
+        supervision: SupervisionSettings | None = None,
     ) -> None:
         self._portal: Portal[asynchronous.Engine] = Portal(
             lambda: asynchronous.Engine(
@@ -58,6 +59,7 @@ class Engine:
                 contracts=contracts,
                 output=output,
                 checked=checked,
+                supervision=supervision,
                 elsewhere=partial(blocking, self._portal),
                 sandbox=sandbox,
             )

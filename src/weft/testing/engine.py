@@ -16,6 +16,7 @@ from weft.manifest import Manifest
 from weft.manifest.model import RuntimeName
 from weft.packages.environments import Environment, Environments
 from weft.runtimes.launch import Runtime
+from weft.settings import SupervisionSettings
 from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
 from weft.types import OutputLine, Progress
@@ -40,8 +41,16 @@ class Engine(engine.Engine):
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = True,
         elsewhere: Elsewhere | None = None,
+        supervision: SupervisionSettings | None = None,
     ) -> None:
-        super().__init__(state, contracts=contracts, output=output, checked=checked, elsewhere=elsewhere)
+        super().__init__(
+            state,
+            contracts=contracts,
+            output=output,
+            checked=checked,
+            elsewhere=elsewhere,
+            supervision=supervision,
+        )
         self._runtimes = _Placed(self.environments, runtime, single or {})
 
 

@@ -262,7 +262,7 @@ class ProcessInstance:
         assert self._end is not None
         await asyncio.shield(self._end)
         ending = replace(ending_of(self._child.exited.result(), self._child.tail), peak_memory=self._child.peak_memory)
-        return ending if self._fault is None else replace(ending, how=self._fault.message)
+        return ending if self._fault is None else replace(ending, how=self._fault.message, code=None, signal=None)
 
     async def drained(self) -> None:
         """See runtimes.launch.Instance."""

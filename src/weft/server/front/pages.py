@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from http import HTTPStatus
+from math import ceil
 
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -27,8 +28,8 @@ def page(status: int, detail: str, accept: bytes = b"", extra: bytes = b"") -> t
 
 
 def retry_after(seconds: float) -> bytes:
-    """A ``retry-after`` line of at least one second."""
-    return b"retry-after: %d\r\n" % max(1, round(seconds))
+    """A ``retry-after`` line: whole seconds, rounded up, at least one."""
+    return b"retry-after: %d\r\n" % max(1, ceil(seconds))
 
 
 def _body(status: int, detail: str, accept: bytes) -> tuple[bytes, bytes]:
