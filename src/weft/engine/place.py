@@ -126,22 +126,24 @@ class Place:
         patience = min(policy.ping_every, policy.hung_in_call, policy.hung_after)
         try:
             while True:
-                await self._pause(member)
+                called = await self._pause(member)
                 silence = 0.0  # counted, not measured: the host itself may have stood still
                 while not await _answers(member, patience):
                     silence += patience
-                    calls = member.in_flight
-                    if silence >= (policy.hung_in_call if calls else policy.hung_after):
-                        waiting = f", while {calls} calls wait for it" if calls else ""
-                        await self._end(member, f"its event loop gave no sign of life for {silence:g} s{waiting}")
+                    called = called or member.in_flight > 0
+                    if silence >= (policy.hung_in_call if called else policy.hung_after):
+                        while_called = ", while calls waited for it" if called else ""
+                        await self._end(member, f"it gave no sign of life for {silence:.3g} s{while_called}")
         except WeftError:
             return  # it has ended, which its place sees
 
-    async def _pause(self, member: Member) -> None:
+    async def _pause(self, member: Member) -> bool:
+        """Wait until a sign of life is to be asked; returns whether a call is in flight."""
         for _ in range(IDLE_PAUSES):
             await asyncio.sleep(self._policy.ping_every)
             if member.in_flight:
-                return
+                return True
+        return False
 
     async def _end(self, member: Member, why: str) -> None:
         self._hung = True
