@@ -135,6 +135,8 @@ class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where it is served, instead of what its manifest says."""
     allow: tuple[str, ...] = ()
     """What it may have beyond ``[policy]``, as ``KEY=VALUE``."""
+    rollback: Literal["manual", "auto"] | None = None
+    """``auto``: a new release that fails goes back to the one before; instead of what its manifest says."""
     config: dict[str, Any] = {}
     """Values handed to it, over those of its manifest."""
     env: dict[str, str] = {}

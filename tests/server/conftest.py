@@ -16,6 +16,7 @@ from weft.server.logs import Logs
 from weft.server.operator import Operator
 from weft.server.router import Router
 from weft.server.state import StateFolder, Store
+from weft.server.trials import Trials
 from weft.server.uploads import Upload
 from weft.settings import ServerSettings
 
@@ -29,12 +30,15 @@ class Host:
         self.store = Store(self.state.database)
         self.logs = Logs(self.state.logs, bytes_each=100_000)
         self.journal = Journal(self.store)
-        self.engine = Engine(state, contracts=(), output=self.logs.accept)
+        self.engine = Engine(state, contracts=(), output=self.logs.accept, supervision=self.settings.supervision)
         self.router = Router(["localhost"])
         self.contents = ContentStore(self.state.contents)
         self.fleet = Fleet(self.engine, self.router, self.contents, Claims(["localhost"]), state / "data")
         self.operator = Operator(self.settings, self.state, self.store, self.fleet, self.journal, self.logs)
+        self.trials = Trials(self.fleet, self.store, self.operator)
         self.loader = Loader(self.settings, self.store, self.fleet, self.operator)
+        self.engine.listen(self.journal.accept)
+        self.engine.listen(self.trials.accept)
 
     async def ask(self, domain):
         """The body that a domain answers."""
@@ -71,6 +75,7 @@ async def _hosting(state, **settings):
     try:
         async with host.engine:
             yield host
+            await host.trials.close()
             await host.operator.close(5)
             await host.loader.close()
     finally:

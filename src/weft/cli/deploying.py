@@ -20,6 +20,7 @@ from weft.cli.sending import sendable
 @click.option("--env", multiple=True, metavar="KEY[=VALUE]", callback=variables, help="A variable, never shown.")
 @click.option("--config-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Settings.")
 @click.option("--allow", multiple=True, type=LEAVE, metavar="KEY=VALUE", help="Let it have more than the policy gives.")
+@click.option("--rollback", type=click.Choice(("manual", "auto")), help="auto: if it fails soon, the old one serves.")
 def deploy(session: Session, source: Path, config: dict[str, str], config_file: Path | None, **given: Any) -> None:
     """Let SOURCE serve, in place of what runs under its name.
 
@@ -32,6 +33,7 @@ def deploy(session: Session, source: Path, config: dict[str, str], config_file: 
         "config": json.dumps({key: _value(text) for key, text in config.items()}),
         "env": json.dumps(given["env"]),
         "allow": list(given["allow"]),
+        "rollback": given["rollback"],
         "config_file": config_file.read_bytes() if config_file else None,
     }
     with sendable(source) as file:

@@ -208,6 +208,7 @@ class Crew:
             "quarantined",
             f"{of}{self.release.label} is quarantined after {failures} failures in a row, at last: {last}; {remedy}",
             **{key: value for key, value in place.failure.items() if key != "message"},
+            failure=last,
             left=len(self.live),
             settled=self.settled,
         )

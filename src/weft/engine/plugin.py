@@ -90,6 +90,11 @@ class Plugin:
         return self._crew.facts if self._crew is not None else None
 
     @property
+    def failure(self) -> str:
+        """What happened to the instance that is not there any more; '' where none is missing."""
+        return self._crew.failure if self._crew is not None else ""
+
+    @property
     def over(self) -> bool:
         """Whether nothing answers, and nothing will by itself."""
         return self._crew is None

@@ -121,6 +121,7 @@ KEYS: dict[str, Rule] = {
     "permissions": table(PERMISSIONS, Permissions),
     "limits": table(LIMITS, Limits),
     "instances": integer(1, 256),
+    "rollback": one_of("manual", "auto"),
     "domains": each(values.domain, least=1),
     "order": table(ORDER, Order),
     "config": plain_table,

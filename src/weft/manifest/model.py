@@ -11,6 +11,7 @@ from weft.errors import Problem
 
 RuntimeName = Literal["process", "inline", "executable", "wasm"]
 NetworkAccess = Literal["none", "loopback", "outbound"]
+Rollback = Literal["manual", "auto"]
 
 
 class Provided(Struct, frozen=True):
@@ -95,6 +96,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     permissions: Permissions = Permissions()
     limits: Limits = Limits()
     instances: int = 1
+    rollback: Rollback = "manual"
+    """``auto``: a release that fails before it has settled is replaced by the one before it."""
     domains: tuple[str, ...] = ()
     """Never empty once read: the default is ``NAME.localhost``. Lower case."""
     order: Order = Order()

@@ -39,6 +39,7 @@ from weft.server.router import Router
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
 from weft.server.status import PluginStatus
+from weft.server.trials import Trials
 from weft.settings import ServerSettings
 from weft.types import OutputLine, Progress
 
@@ -90,6 +91,7 @@ class Server:
         claims = Claims(settings.management.domains)
         self.fleet = Fleet(self.engine, self.router, contents, claims, self.state.path / "data", debug=debug)
         self.operator = Operator(settings, self.state, self.store, self.fleet, self.journal, self.logs)
+        self.trials = Trials(self.fleet, self.store, self.operator)
         self.loader = Loader(settings, self.store, self.fleet, self.operator)
         self.figures = Figures(self.engine.plugins, self._traffic)
         self.port = settings.port
@@ -109,6 +111,7 @@ class Server:
             await stack.enter_async_context(self._written())
             await stack.enter_async_context(self.engine)
             stack.push_async_callback(self.operator.close, 0.0 if self._debugging else CHANGES_GRACE)
+            stack.push_async_callback(self.trials.close)
             stack.push_async_callback(self.loader.close)
             await stack.enter_async_context(self._listening())
             self._stack = stack.pop_all()
@@ -137,6 +140,7 @@ class Server:
         """Logs and events reach the disk meanwhile, and to the last at the end."""
         await self.journal.open()
         self.engine.listen(self.journal.accept)
+        self.engine.listen(self.trials.accept)
         writers = [asyncio.create_task(self.journal.run()), asyncio.create_task(self.logs.run())]
         try:
             yield

@@ -65,6 +65,7 @@ def plan_deploy(
         config={**before.config, **read_config(upload.config_file), **upload.config},
         env={**before.env, **checked_env(upload.env)},
         domains=domains,
+        rollback=upload.rollback or before.rollback,
     )
     grants = merge_grants(stored.grants if stored else (), upload.allow)
     return plan_release(manifest, settings, grants, operator, policy, places)
@@ -97,7 +98,8 @@ def _plan(
 ) -> Plan:
     domains = wanted_domains(manifest, settings, operator)
     config = {**operator.config, **settings.config}
-    named = replace(follow(manifest, places), domains=domains)
+    rollback = settings.rollback or operator.rollback or manifest.rollback
+    named = replace(follow(manifest, places), domains=domains, rollback=rollback)
     warned = tuple(warnings(manifest, places))
     return Plan(named, settings, grants, config, {**operator.env, **settings.env}, warned)
 
@@ -122,9 +124,12 @@ def _given_domains(manifest: Manifest, domains: Sequence[str]) -> tuple[str, ...
 
 
 def target_release(kept: Sequence[StoredRelease], name: str, current: int, number: int | None) -> StoredRelease:
-    """The release to go back to: ``number``, or the one before ``current``. Raises UsageError when it is not kept."""
+    """The release to go back to: ``number``, or the last before ``current`` that has not failed.
+
+    Raises UsageError when it is not kept.
+    """
     if number is None:
-        earlier = [each for each in kept if each.number < current]
+        earlier = earlier_releases(kept, current) or [each for each in kept if each.number < current]
         if not earlier:
             raise UsageError(f"{name} has no release before #{current}")
         return earlier[-1]
@@ -133,6 +138,11 @@ def target_release(kept: Sequence[StoredRelease], name: str, current: int, numbe
         numbers = ", ".join(f"#{each.number}" for each in kept)
         raise UsageError(f"{name} has no release #{number} (kept: {numbers})")
     return found
+
+
+def earlier_releases(kept: Sequence[StoredRelease], current: int) -> list[StoredRelease]:
+    """Those before ``current`` that have not failed, the oldest first."""
+    return [each for each in kept if each.number < current and each.standing != "failed"]
 
 
 def read_config(content: bytes | None) -> dict[str, Any]:

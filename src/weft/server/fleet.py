@@ -22,7 +22,7 @@ from weft.server.debugging import debugged
 from weft.server.deployments import Plan, is_web
 from weft.server.domains import Claims
 from weft.server.router import Router
-from weft.server.state import Settings, StoredPlugin, StoredRelease
+from weft.server.state import Settings, Standing, StoredPlugin, StoredRelease
 from weft.types import Progress
 
 Commit = Callable[[Facts], Awaitable[None]]
@@ -46,6 +46,7 @@ class Record:
     provides: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    standing: Standing = "new"
     error: str = ""
     since: float = field(default_factory=time.time)
 
@@ -62,6 +63,7 @@ class Record:
             digest=self.digest,
             settings=self.settings,
             created=self.since,
+            standing=self.standing,
         )
         return StoredPlugin(name=self.name, enabled=True, grants=grants, current=current, over=self.over, kept=False)
 
@@ -148,6 +150,10 @@ class Fleet:
             yield
         finally:
             self._busy.discard(name)
+
+    def mark(self, name: str, standing: Standing) -> None:
+        """How the release of a plugin has fared."""
+        self.records[name] = replace(self.record(name), standing=standing)
 
     # --- files ------------------------------------------------------------------------------------------------------
 

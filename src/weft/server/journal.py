@@ -23,10 +23,9 @@ MAX_WAITING = 5_000
 _BATCH_DELAY = 0.2
 """Seconds in which events gather before they are written."""
 
-_LEVELS = {
-    **dict.fromkeys(("starting", "running", "draining", "drained", "stopped", "unloaded", "settled"), logging.DEBUG),
-    **dict.fromkeys(("lost", "hung", "start_failed", "quarantined", "contract_changed"), logging.WARNING),
-}
+_QUIET = ("starting", "running", "draining", "drained", "stopped", "unloaded", "settled")
+_LOUD = ("lost", "hung", "start_failed", "quarantined", "rolled_back", "rollback_failed", "contract_changed")
+_LEVELS = {**dict.fromkeys(_QUIET, logging.DEBUG), **dict.fromkeys(_LOUD, logging.WARNING)}
 """Of events in the server's own log; the others are info."""
 
 _log = structlog.get_logger("weft.events")

@@ -215,6 +215,7 @@ class Loader:
             provides=provides,
             grants=stored.grants,
             settings=current.settings,
+            standing=current.standing,
         )
 
     def _expected(self, stored: StoredPlugin) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import structlog
 from msgspec.structs import replace as replace_fields
@@ -22,7 +23,7 @@ from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
 from weft.server.changes import Changes
 from weft.server.contract_changes import broken
-from weft.server.deployments import Plan, plan_deploy, plan_release, target_release
+from weft.server.deployments import Plan, earlier_releases, plan_deploy, plan_release, target_release
 from weft.server.fleet import Commit, Fleet, Record
 from weft.server.grants import Grants
 from weft.server.journal import Journal
@@ -31,7 +32,7 @@ from weft.server.naming import CallsItself, name_check
 from weft.server.overview import Overview
 from weft.server.policy import merge_grants
 from weft.server.reading import Reading
-from weft.server.state import NewRelease, StateFolder, Store, StoredPlugin, StoredRelease
+from weft.server.state import NewRelease, Standing, StateFolder, Store, StoredPlugin, StoredRelease
 from weft.server.status import Deployed, Granted, deployed
 from weft.server.uploads import Upload, open_upload
 from weft.settings import ServerSettings
@@ -129,7 +130,8 @@ class Operator(Overview):
             return deployed(self._fleet.record(plan.name), changed=False)
         again = bool(before and before.kept and same)
         number = before.current.number if before and again else await self._next_number(plan.name, before)
-        record = self._record_of(plan, digest, number)
+        standing = before.current.standing if before and again else "new"
+        record = self._record_of(plan, digest, number, standing=standing)
 
         async def commit(facts: Facts) -> None:
             check_name(facts)
@@ -229,15 +231,54 @@ class Operator(Overview):
                 name, target, lambda: self._store.make_current(name, target.number), "rolled_back"
             )
 
+    async def go_back(self, name: str, number: int, why: str) -> None:
+        """Go back from the release ``number``, which is quarantined, to the last one before it that has not failed.
+
+        Where that does not start, to the one before it, and so on. Nothing to do where another release serves already.
+        Raises Conflict.
+        """
+        await self._changes.finish(self._go_back(name, number, why))
+
+    async def _go_back(self, name: str, number: int, why: str) -> None:
+        with self._fleet.exclusive(name):
+            plugin, record = self._fleet.plugin(name), self._fleet.records.get(name)
+            if plugin is None or record is None or (plugin.state, record.number) != ("quarantined", number):
+                return
+            kept = await asyncio.to_thread(self._store.releases, name)
+            for target in reversed(earlier_releases(kept, number)):
+                if await self._went_back(name, number, target, why):
+                    return
+            self._journal.record(name, "rollback_failed", f"{name}#{number} has no release before it to go back to")
+
+    async def _went_back(self, name: str, number: int, target: StoredRelease, why: str) -> bool:
+        told = f"{name}#{target.number} serves again, in place of {name}#{number}, by itself: {why}"
+        numbers = {"release": target.number, "instead_of": number}
+        try:
+            await self._start_stored(
+                name, target, lambda: self._store.make_current(name, target.number), "rolled_back", told, **numbers
+            )
+        except WeftError as error:
+            failed = f"{name}#{target.number} cannot serve in place of {name}#{number}: {error}"
+            self._journal.record(name, "rollback_failed", failed, **numbers)
+            return False
+        return True
+
     async def _start_stored(
-        self, name: str, release: StoredRelease | None, commit: Callable[[], None], kind: str
+        self,
+        name: str,
+        release: StoredRelease | None,
+        commit: Callable[[], None],
+        kind: str,
+        told: str = "",
+        /,
+        **data: Any,
     ) -> Deployed:
         """Start a kept release (None: the current one); ``commit`` stores that it is so."""
         stored = await asyncio.to_thread(self._store.plugin, name)
         assert stored is not None
         target = release or stored.current
         await self.start_release(stored, target, commit)
-        self._journal.record(name, kind, f"{name}#{target.number} serves", version=target.version)
+        self._journal.record(name, kind, told or f"{name}#{target.number} serves", version=target.version, **data)
         return deployed(self._fleet.record(name), changed=True)
 
     async def start_release(
@@ -265,7 +306,7 @@ class Operator(Overview):
         plan = plan_release(manifest, release.settings, stored.grants, operator, policy, places)
         if release.number == stored.current.number:
             plan = plan.on(self._fleet.claims.free(stored.name, plan.domains))
-        return plan, self._record_of(plan, release.digest, release.number, over)
+        return plan, self._record_of(plan, release.digest, release.number, over, standing=release.standing)
 
     async def start_planned(
         self, plan: Plan, record: Record, commit: Callable[[], None], progress: Progress = lambda _line: None
@@ -328,7 +369,7 @@ class Operator(Overview):
         if record is not None and record.preloaded:
             raise Refused(f"plugin {name} is preloaded: it was named to weft serve, or in weft.toml; take it out there")
 
-    def _record_of(self, plan: Plan, digest: str, number: int, over: str = "") -> Record:
+    def _record_of(self, plan: Plan, digest: str, number: int, over: str = "", *, standing: Standing) -> Record:
         old = self._fleet.records.get(plan.name)
         return Record(
             name=plan.name,
@@ -340,6 +381,7 @@ class Operator(Overview):
             domains=plan.domains,
             grants=plan.grants,
             settings=plan.settings,
+            standing=standing,
         )
 
 

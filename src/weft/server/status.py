@@ -84,7 +84,7 @@ def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
         preloaded=record.preloaded,
         domains=record.domains,
         since=record.since,
-        error=record.error,
+        error=record.error or (plugin.failure if plugin else ""),
         provides=record.provides,
         grants=record.grants,
         instances=_instances(plugin.instances) if plugin else (),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.errors import PackageError
+from weft.manifest.model import Rollback
 from weft.packages.sources import Source, checked_name, open_file
 
 
@@ -17,7 +18,7 @@ class Upload:
 
     ``name`` and ``domains``: None where the plugin says. ``config`` and ``env`` are added to what the plugin's
     earlier releases were given; ``config_file`` is JSON or TOML, under ``config``. ``spare_preloaded``: be refused
-    where the operator named the plugin.
+    where the operator named the plugin. ``rollback``: None where it is as before.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class Upload:
     config: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow: tuple[str, ...] = ()
+    rollback: Rollback | None = None
     config_file: bytes | None = field(default=None, repr=False)
     spare_preloaded: bool = False
 

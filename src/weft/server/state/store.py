@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from msgspec import Struct, to_builtins
-from sqlalchemy import Engine, create_engine, delete, func, select
+from sqlalchemy import Engine, create_engine, delete, func, select, update
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -28,6 +28,10 @@ MAX_EVENTS = 10_000
 """Events kept; the oldest go first."""
 
 
+Standing = Literal["new", "settled", "failed"]
+"""How a release has fared: it has not shown it yet, it has served well for a while, or it failed before that."""
+
+
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a deployment was given beside its files: kept over versions, never shown or logged."""
 
@@ -35,6 +39,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     env: dict[str, str] = {}
     domains: tuple[str, ...] | None = None
     """None: those of the manifest."""
+    rollback: Literal["manual", "auto"] | None = None
+    """None: what the operator says, else the manifest."""
 
     def __repr__(self) -> str:
         return f"Settings(config={sorted(self.config)}, env={sorted(self.env)}, domains={self.domains})"
@@ -53,6 +59,7 @@ class StoredRelease(NewRelease, frozen=True, kw_only=True):
     """A release as stored; ``created`` in seconds since the epoch."""
 
     created: float
+    standing: Standing = "new"
 
 
 class StoredPlugin(Struct, frozen=True, kw_only=True):
@@ -155,6 +162,12 @@ class Store:
             row = _required(session, name)
             row.enabled, row.grants = True, list(grants)
 
+    def set_standing(self, name: str, number: int, standing: Standing) -> None:
+        """How a release has fared; nothing to do where it is not kept."""
+        with self._transaction(f"remember how {name}#{number} fared") as session:
+            of = (ReleaseRow.plugin == name, ReleaseRow.number == number)
+            session.execute(update(ReleaseRow).where(*of).values(standing=standing))
+
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Whether the plugin is started with the server."""
         with self._transaction(f"change plugin {name}") as session:
@@ -172,11 +185,14 @@ class Store:
             session.delete(_required(session, name))
 
     def prune(self, name: str, *, keep: int) -> list[int]:
-        """Forget all but the newest ``keep`` releases, the current one, and the one before it. Returns the numbers."""
+        """Forget all but the newest ``keep`` releases, the current one, and the last before it that has not failed.
+
+        Returns the numbers of those that are forgotten.
+        """
         with self._transaction(f"prune the releases of {name}") as session:
             current = _required(session, name).current
             rows = list(_releases(session, name))
-            before = [row.number for row in rows if row.number < current][-1:]
+            before = [row.number for row in rows if row.number < current and row.standing != "failed"][-1:]
             newest = [row.number for row in rows][-max(keep, 1) :]
             old = [row for row in rows if row.number not in {current, *before, *newest}]
             for row in old:
@@ -230,6 +246,7 @@ def _new_row(name: str, release: NewRelease, now: float) -> ReleaseRow:
         digest=release.digest,
         settings=to_builtins(release.settings),
         created=now,
+        standing="new",
     )
 
 
@@ -243,6 +260,8 @@ def _release(row: ReleaseRow) -> StoredRelease:
             config=row.settings.get("config", {}),
             env=row.settings.get("env", {}),
             domains=None if domains is None else tuple(domains),
+            rollback=row.settings.get("rollback"),
         ),
         created=row.created,
+        standing=cast("Standing", row.standing),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest of the migrations, which makes exactly these tables."""
 
 
@@ -31,7 +31,10 @@ class PluginRow(Base):
 
 
 class ReleaseRow(Base):
-    """One release: files by ``digest``, settings as they were given with it. ``settings`` holds secrets."""
+    """One release: files by ``digest``, settings as they were given with it. ``settings`` holds secrets.
+
+    ``standing``: see store.Standing.
+    """
 
     __tablename__ = "releases"
     __table_args__ = (UniqueConstraint("plugin", "number"), Index("releases_by_digest", "digest"))
@@ -43,6 +46,7 @@ class ReleaseRow(Base):
     digest: Mapped[str]
     settings: Mapped[dict[str, Any]]
     created: Mapped[float]
+    standing: Mapped[str] = mapped_column(server_default="settled")
 
 
 class EventRow(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from weft.errors import UsageError, WeftError
+from weft.manifest.model import Rollback as RollbackMode
 from weft.server.management.api.context import Context, context_of
 from weft.server.management.api.lines import MEDIA_TYPE, Lines, plain, until
 from weft.server.management.deploys import Deploy
@@ -39,6 +40,7 @@ DEPLOY_FORM = {
                         "env": {"type": "string", "description": "a JSON object of secrets, text to text"},
                         "allow": {"type": "array", "items": {"type": "string"}},
                         "config_file": {"type": "string"},
+                        "rollback": {"type": "string", "enum": ["manual", "auto"]},
                     },
                 }
             }
@@ -47,7 +49,7 @@ DEPLOY_FORM = {
 }
 
 
-RELEASE_SHOWN = ("number", "version", "digest", "created")
+RELEASE_SHOWN = ("number", "version", "digest", "created", "standing")
 """A release's settings hold secrets: they are never shown."""
 
 
@@ -166,7 +168,14 @@ def _upload(form: Form) -> Upload:
         env=_json_object(form, "env"),
         allow=tuple(form.texts("allow")),
         config_file=config_file[0] if config_file else None,
+        rollback=_rollback(form.text("rollback")),
     )
+
+
+def _rollback(given: str | None) -> RollbackMode | None:
+    if given not in (None, "manual", "auto"):
+        raise UsageError(f"field 'rollback' is {given!r:.100}: expected 'manual' or 'auto'")
+    return cast("RollbackMode | None", given)
 
 
 def _json_object(form: Form, name: str) -> dict[str, Any]:
