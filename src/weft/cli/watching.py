@@ -112,13 +112,18 @@ def _printed(line: OutputLine) -> str:
 def events(session: Session, *, follow: bool) -> None:
     """What happened."""
     for event in session.client.lines(_EVENTS, follow=follow):
-        session.output.line(event, f"{moment(event['time'])}  {_told(event)}")
+        session.output.line(event, "\n".join([f"{moment(event['time'])}  {_told(event)}", *_last_lines(event)]))
 
 
 def _told(event: dict[str, Any]) -> str:
     """Most messages begin with the plugin's name; it is put before the others."""
     name, message = event["plugin"], event["message"]
     return message if message.startswith(name) else f"{name}: {message}"
+
+
+def _last_lines(event: dict[str, Any]) -> list[str]:
+    """What an instance printed last, below the event of its end."""
+    return [f"    | {line}" for line in event["data"].get("tail", ())]
 
 
 def _path(name: str, *more: str) -> str:

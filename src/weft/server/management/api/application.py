@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from weft.errors import UsageError, WeftError
+from weft.errors import Unavailable, UsageError, WeftError
 from weft.server.figures import Figures
 from weft.server.management.access import is_beyond_loopback
 from weft.server.management.api import contracts, gloom, health, page, plugins, top
@@ -85,7 +86,8 @@ def _application(context: Context, routers: Iterable[APIRouter]) -> FastAPI:
 
 async def _answer_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WeftError)
-    return JSONResponse(describe(error), status_of(error))
+    headers = {"retry-after": str(max(1, ceil(error.retry_after)))} if isinstance(error, Unavailable) else None
+    return JSONResponse(describe(error), status_of(error), headers)
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
