@@ -107,6 +107,30 @@ def test_one_that_is_never_ready_again_is_quarantined(run, engine, release, get,
     run(main())
 
 
+@pytest.mark.parametrize("how", ["stop", "unload", "upgrade"])
+def test_nothing_is_started_any_more_once_it_is_stopped_or_replaced(run, engine, release, get, eventually, how):
+    """Neither while it waits for the next try, nor while that is under way."""
+
+    async def main():
+        async with engine(supervision=SupervisionSettings(first_delay=0.2)) as its:
+            plugin = await its.run(release("never_ready_later"))
+            kinds = []
+            its.listen(lambda event: kinds.append(event.kind))
+            await asking(b"/die")(its, plugin, get)
+            await eventually(lambda: plugin.state == "recovering")
+            if how == "unload":  # the start is under way, and never ends
+                await asyncio.sleep(0.8)
+            began = asyncio.get_running_loop().time()
+            await (its.run(release(number=2)) if how == "upgrade" else getattr(its, how)("shop"))
+            assert asyncio.get_running_loop().time() - began < 10
+            await asyncio.sleep(0.5)
+            assert plugin.state == ("running" if how == "upgrade" else "stopped")
+            assert not {"restarted", "start_failed", "quarantined"} & set(kinds)
+            assert not plugin.draining
+
+    run(main())
+
+
 def test_one_that_blocks_without_a_call_is_given_more_time(run, engine, release, get, eventually):
     """Its loop blocks for longer than an instance with calls may."""
 

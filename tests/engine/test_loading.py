@@ -21,6 +21,7 @@ from weft.errors import (
 )
 from weft.manifest import Order
 from weft.packages.archives import pack
+from weft.settings import SupervisionSettings
 
 
 def folder_of(file):
@@ -392,14 +393,12 @@ def test_an_upgrade_out_of_the_range_that_others_need_is_refused(run, engine, wr
     run(main())
 
 
-@pytest.mark.parametrize("end", ["stopped", "failed"])
+@pytest.mark.parametrize("end", ["stopped", "quarantined"])
 def test_one_that_does_not_run_can_be_upgraded_and_loads_beside_it_are_refused(
-    run, engine, get, write, tmp_path, eventually, monkeypatch, end
+    run, engine, get, write, tmp_path, eventually, end
 ):
-    monkeypatch.setattr("weft.engine.backoff.TRIES", 0)
-
     async def main():
-        async with engine() as its:
+        async with engine(supervision=SupervisionSettings(failures=1)) as its:
             (plugin,) = await its.load(write(tmp_path / "till.py"))
             if end == "stopped":
                 await its.stop("till")
@@ -413,7 +412,7 @@ def test_one_that_does_not_run_can_be_upgraded_and_loads_beside_it_are_refused(
             assert await its.upgrade("till", write(tmp_path / "newer.py", "two")) is plugin
             assert (plugin.state, (await get(plugin))[0]) == ("running", "two")
             await its.load(tmp_path / "shop.py")
-            if end == "failed":
+            if end == "quarantined":
                 os.kill(plugin.instances[0].pid, 9)
                 await eventually(lambda: plugin.state == end)
         assert plugin.state == "stopped"

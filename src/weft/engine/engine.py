@@ -11,8 +11,10 @@ from weft.engine.core import Core
 from weft.engine.given import given_by_name, given_to_one
 from weft.engine.intake import Intake
 from weft.engine.plugin import Plugin
+from weft.engine.returning import Returning
 from weft.manifest import Order
 from weft.manifest.installed import GROUP
+from weft.manifest.model import Rollback
 from weft.packages.programs import quiet
 from weft.settings import SandboxMode, SupervisionSettings
 from weft.types import OutputLine, Progress
@@ -51,10 +53,12 @@ class Engine(Core):
             supervision=supervision,
         )
         self._intake = Intake(self, self.files)
+        self._returning = Returning(self)
 
     async def __aexit__(self, *error: object) -> None:
         """Drain and stop everything: see Core. Loads under way are given up, folders no longer followed."""
         try:
+            await self._returning.close()
             await self._intake.close()
         finally:
             await super().__aexit__(*error)
@@ -129,15 +133,17 @@ class Engine(Core):
         *,
         config: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        rollback: Rollback | None = None,
         progress: Progress = quiet,
     ) -> Plugin:
         """Let the plugin in ``source``, whatever it calls itself, answer in place of the plugin ``name``.
 
         It is started beside the old one, which then finishes what it began. ``config`` and ``env`` are added to what it
-        was given before. The same files and settings are nothing to do. Raises as ``load`` does, UnknownPlugin, and
-        Refused when others require a version that this is not; the old one has not noticed then.
+        was given before. ``rollback="auto"``: if it is quarantined before it has settled, the old one answers again
+        (None: as its manifest says). The same files and settings are nothing to do. Raises as ``load`` does,
+        UnknownPlugin, and Refused when others require a version that this is not; the old one has not noticed then.
         """
-        given = given_to_one(config=config, env=env)
+        given = given_to_one(config=config, env=env, rollback=rollback)
         return await self._intake.carry(self._intake.upgrade(name, _path(source), given, progress))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from weft.engine.release import Release
 from weft.errors import UsageError
 from weft.manifest import Order
+from weft.manifest.model import Rollback
 
 
 @dataclass(frozen=True)
@@ -18,20 +19,26 @@ class Given:
     config: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     order: Order | None = None
+    rollback: Rollback | None = None
+    """For this release alone; None: as its manifest says."""
 
     def over(self, before: Release) -> Given:
         """What the release before was given, and this over it."""
-        return Given({**before.config, **self.config}, {**before.env, **self.env}, self.order or before.order)
+        return Given(
+            {**before.config, **self.config}, {**before.env, **self.env}, self.order or before.order, self.rollback
+        )
 
 
-def given_to_one(*, config: Any = None, env: Any = None, order: Any = None) -> Given:
+def given_to_one(*, config: Any = None, env: Any = None, order: Any = None, rollback: Any = None) -> Given:
     """What one plugin is given. Raises UsageError for what has another shape."""
     for key, value in (("config", config), ("env", env)):
         if value is not None and not isinstance(value, Mapping):
             raise UsageError(f"{key}: expected a mapping, found {type(value).__name__}")
     if order is not None and not isinstance(order, Order):
         raise UsageError(f"order: expected weft.manifest.Order, found {type(order).__name__}")
-    return Given(config or {}, env or {}, order)
+    if rollback not in (None, "auto", "manual"):
+        raise UsageError(f"rollback: expected 'auto' or 'manual', found {rollback!r:.100}")
+    return Given(config or {}, env or {}, order, rollback)
 
 
 def given_by_name(what: str, **tables: Any) -> dict[str, Given]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -94,20 +95,24 @@ class Loader:
             batch.done(name, StorageFailed(f"plugin {name}: {error}"))
 
     async def _prepare(self, batch: Batch, name: str, progress: Progress) -> Release:
-        copied, given, number = batch.copies[name], batch.given(name), 1
-        if not batch.is_new(name):
-            before = self._engine.plugin(name).release
-            given, number = given.over(before), before.number + 1
-        return await self._engine.prepare(
+        copied, given = batch.copies[name], batch.given(name)
+        plugin = None if batch.is_new(name) else self._engine.plugin(name)
+        before = plugin.release if plugin is not None else None
+        given = given if before is None else given.over(before)
+        release = await self._engine.prepare(
             await asyncio.to_thread(_followed, copied.manifest),
             copied.folder,
             digest=copied.digest,
-            number=number,
+            number=1 if before is None else before.number + 1,
             config=given.config,
             env=given.env,
             order=given.order,
             progress=progress,
         )
+        served = plugin.fallback if plugin is not None and plugin.state == "quarantined" else before
+        if served is None or (given.rollback or copied.manifest.rollback) != "auto":
+            return release
+        return dataclasses.replace(release, fallback=dataclasses.replace(served, fallback=None))
 
     async def _run(self, release: Release, *, new: bool) -> Plugin:
         """The same files and settings as those that run already need nothing."""

@@ -76,8 +76,14 @@ class Plugin:
 
     @property
     def releases(self) -> tuple[Release, ...]:
-        """The release that answers, or would, and those that drain."""
-        return (self.release, *(crew.release for crew in self._draining))
+        """The release that answers, or would, those that drain, and the one that may have to answer again."""
+        fallback = (self.fallback,) if self.fallback is not None else ()
+        return (self.release, *(crew.release for crew in self._draining), *fallback)
+
+    @property
+    def fallback(self) -> Release | None:
+        """What answers again if this release fails; None where that was not asked for, or it has settled."""
+        return None if self._crew is None or self._crew.settled else self.release.fallback
 
     @property
     def provides(self) -> tuple[str, ...]:

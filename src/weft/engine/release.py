@@ -28,6 +28,8 @@ class Release:
     env: Mapping[str, str] = field(default_factory=dict)
     order: Order | None = None
     """Given in place of the manifest's own, which it is here."""
+    fallback: Release | None = field(default=None, compare=False)
+    """The release before, where this one is to go back to it by itself when it fails; that one goes back no further."""
     patient: bool = False
     """No sign of life is asked of it: a debugger may stop it."""
 
