@@ -36,7 +36,7 @@ class Host:
         self.fleet = Fleet(self.engine, self.router, self.contents, Claims(["localhost"]), state / "data")
         self.operator = Operator(self.settings, self.state, self.store, self.fleet, self.journal, self.logs)
         self.trials = Trials(self.fleet, self.store, self.operator)
-        self.loader = Loader(self.settings, self.store, self.fleet, self.operator)
+        self.loader = Loader(self.settings, self.store, self.fleet, self.operator, self.journal)
         self.engine.listen(self.journal.accept)
         self.engine.listen(self.trials.accept)
 

@@ -144,6 +144,31 @@ def test_a_release_that_has_settled_stays_also_after_the_next_start_of_the_serve
     run(main())
 
 
+def test_one_that_did_not_start_with_the_server_is_tried_again(hosting, state, upload, run):
+    async def main():
+        async with hosting(state) as host:
+            await host.operator.deploy(upload("shop", app("one")))
+        broken = state / "data" / "shop" / "one"
+        broken.touch()
+        async with hosting(state, supervision=SupervisionSettings(first_delay=0.2)) as host:
+            ((name, error),) = await host.restore()
+            assert (name, "one is broken for good" in str(error)) == ("shop", True)
+            await eventually(lambda: len(told(host, "start_failed")) == 2)
+            broken.unlink()
+            await eventually(lambda: host.fleet.serves("shop"))
+            assert await host.ask("shop.localhost") == "one"
+            assert host.operator.status("shop").error == ""
+            assert [event.data["next_try"] for event in told(host, "start_failed")] == [0.2, 0.4]
+        broken.touch()
+        async with hosting(state, supervision=SOON) as host:
+            await host.restore()
+            await eventually(lambda: len(told(host, "start_failed")) == 5)
+            assert "weft restart shop" in told(host, "start_failed")[-1].message
+            assert host.operator.status("shop").state == "failed"
+
+    run(main())
+
+
 def test_a_change_under_way_goes_first(hosting, state, upload, run, fail):
     async def main():
         async with hosting(state, supervision=SOON) as host:

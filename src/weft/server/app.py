@@ -92,7 +92,7 @@ class Server:
         self.fleet = Fleet(self.engine, self.router, contents, claims, self.state.path / "data", debug=debug)
         self.operator = Operator(settings, self.state, self.store, self.fleet, self.journal, self.logs)
         self.trials = Trials(self.fleet, self.store, self.operator)
-        self.loader = Loader(settings, self.store, self.fleet, self.operator)
+        self.loader = Loader(settings, self.store, self.fleet, self.operator, self.journal)
         self.figures = Figures(self.engine.plugins, self._traffic)
         self.port = settings.port
         self.ready = False

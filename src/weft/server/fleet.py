@@ -140,6 +140,10 @@ class Fleet:
         plugin = self.plugin(name)
         return plugin is not None and bool(plugin.instances)
 
+    def is_busy(self, name: str) -> bool:
+        """Whether a change of the plugin is under way."""
+        return name in self._busy
+
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
         """One change of a plugin at a time. Raises Conflict in GLoom's words."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 import watchfiles
 
-from weft.errors import Conflict, UsageError, WeftError
+from weft.engine.backoff import Backoff
+from weft.errors import Conflict, EnvironmentFailed, StartFailed, UsageError, WeftError
 from weft.manifest import find_plugins
 from weft.packages.sources import Source, open_source, stored_manifest
-from weft.runtimes.launch import Facts
+from weft.runtimes.launch import Facts, last_lines
 from weft.server.deployments import Plan, plan_preloaded, wanted_domains
 from weft.server.fleet import Fleet, Record
+from weft.server.journal import Journal
 from weft.server.naming import name_check
 from weft.server.operator import Operator
 from weft.server.policy import merge_grants
@@ -51,11 +54,14 @@ _log = structlog.get_logger("weft.loading")
 class Loader:
     """Loads plugins at the start of a server, and tries those again that failed when their files change."""
 
-    def __init__(self, settings: ServerSettings, store: Store, fleet: Fleet, operator: Operator) -> None:
+    def __init__(
+        self, settings: ServerSettings, store: Store, fleet: Fleet, operator: Operator, journal: Journal
+    ) -> None:
         self._settings = settings
         self._store = store
         self._fleet = fleet
         self._operator = operator
+        self._journal = journal
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._retries: set[asyncio.Task[None]] = set()
         self._waiting: list[Attempt] = []
@@ -158,7 +164,10 @@ class Loader:
         return stored if stored.over and digest in known else None
 
     def _retry_later(self, given: Preload, progress: Progress) -> None:
-        task = asyncio.create_task(self._retry(given, progress))
+        self._begin(self._retry(given, progress))
+
+    def _begin(self, retry: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(retry)
         self._retries.add(task)
         task.add_done_callback(self._retries.discard)
 
@@ -190,7 +199,11 @@ class Loader:
         for each in stored:
             record = await self._record(each)
             self._fleet.stand_in(record, "starting" if each.enabled else "disabled")
-        attempts = [Attempt(partial(self._restore, each, progress)) for each in stored if each.enabled]
+        attempts = [
+            Attempt(partial(self._restore, each, progress), partial(self._restore_later, each, progress))
+            for each in stored
+            if each.enabled
+        ]
         async with aclosing(self._try_all(attempts)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -243,6 +256,41 @@ class Loader:
         stored = await asyncio.to_thread(self._store.plugin, name)
         if stored is not None and stored.enabled and not self._fleet.serves(name):
             await self._operator.start_release(stored, stored.current, progress=_of(name, progress))
+
+    def _restore_later(self, stored: StoredPlugin, progress: Progress, error: WeftError) -> None:
+        if isinstance(error, StartFailed | EnvironmentFailed):  # what else is wrong does not pass by itself
+            self._begin(self._restore_again(stored, error, progress))
+
+    async def _restore_again(self, stored: StoredPlugin, error: WeftError, progress: Progress) -> None:
+        """Try as often as supervision does, unless somebody else sees to it."""
+        backoff, last = Backoff(self._settings.supervision), error
+        while (delay := backoff.failed(0.0)) is not None:
+            self._tell_failed(stored, last, delay)
+            await asyncio.sleep(delay)
+            if not self._waits(stored):
+                return
+            what, problem = await self._restore(stored, progress)
+            if problem is None:
+                return progress(f"{what} serves")
+            last = problem
+        return self._tell_failed(stored, last, None)
+
+    def _waits(self, stored: StoredPlugin) -> bool:
+        """Whether it is still as its failed start left it."""
+        record = self._fleet.records.get(stored.name)
+        left = record is not None and record.enabled and record.error and record.number == stored.current.number
+        return bool(left) and self._fleet.plugin(stored.name) is None and not self._fleet.is_busy(stored.name)
+
+    def _tell_failed(self, stored: StoredPlugin, error: WeftError, delay: float | None) -> None:
+        current = stored.current
+        again = (
+            f"; the next start is in {delay:g} s" if delay is not None else f"; start it: weft restart {stored.name}"
+        )
+        self._journal.record(
+            stored.name, "start_failed", f"{error}{again}", release=current.number, version=current.version,
+            digest=current.digest, cause="start", tail=list(last_lines(getattr(error, "traceback", ""))),
+            next_try=delay,
+        )  # fmt: skip
 
     # --- plugins that wait for others -------------------------------------------------------------------------------
 
