@@ -29,6 +29,15 @@ async def app(scope, receive, send):
     await send({{"type": "http.response.body", "body": b"{word}"}})
 """
 
+GATE = """
+import os
+import pathlib
+import time
+
+while not pathlib.Path(os.environ["WEFT_DATA_DIR"], "open").exists():
+    time.sleep(0.01)
+"""
+
 
 def app(word, table=""):
     """Answers ``word``; once its data folder has a file of that name, it does not start any more."""
@@ -174,11 +183,12 @@ def test_a_change_under_way_goes_first(hosting, state, upload, run, fail):
         async with hosting(state, supervision=SOON) as host:
             await host.operator.deploy(upload("shop", app("one")))
             await host.operator.deploy(upload("shop", app("two", AUTO)))
+            deploying = asyncio.create_task(host.operator.deploy(upload("shop", GATE + app("three"))))
+            await eventually(lambda: told(host, "starting")[2:])
             fail(host, "two")
-            with host.fleet.exclusive("shop"):
-                await eventually(lambda: host.operator.status("shop").state == "quarantined")
-                await eventually(lambda: host.store.releases("shop")[1].standing == "failed")
-            await host.operator.deploy(upload("shop", app("three")))
+            await eventually(lambda: host.store.releases("shop")[1].standing == "failed")
+            (state / "data" / "shop" / "open").touch()
+            await deploying
             await asyncio.sleep(1.2)
             assert await host.ask("shop.localhost") == "three"
             assert not told(host, "rolled_back")

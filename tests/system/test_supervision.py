@@ -36,6 +36,12 @@ def app_for(kind):
 
 app = app_for(os.environ["KIND"])
 """
+ANSWERS = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+"""
 BROKEN_LATER = """
 import os
 import pathlib
@@ -107,6 +113,26 @@ def test_one_that_fails_for_ever_is_quarantined_and_its_neighbour_loses_nothing(
     run(main())
 
 
+def test_a_deploy_that_fails_later_goes_back_by_itself(run, site):
+    async def main():
+        async with site.deployed(ANSWERS) as name, site.beside_healthy():
+            file = {"plugin": (f"{name}.py", BROKEN_LATER)}
+            wrong = await site.manage("POST", "", files=file, data={"rollback": "soon"})
+            assert (wrong.status_code, "expected 'manual' or 'auto'" in wrong.text) == (400, True)
+            assert (await site.manage("POST", "", files=file, data={"rollback": "auto"})).json()["release"] == 2
+
+            async def answers():
+                return (await site.ask(name)).status == 204
+
+            await ask_until(site, name, answers)
+            (event,) = await events(site, name, "rolled_back")
+            assert event["message"].startswith(f"{name}#1 serves again, in place of {name}#2, by itself: ")
+            releases = (await site.manage("GET", f"/{name}/releases")).json()
+            assert [each["standing"] for each in releases] == ["new", "failed"]
+
+    run(main())
+
+
 def test_nothing_that_was_quarantined_is_started_again_once_it_is_disabled(run, site):
     async def main():
         async with site.deployed(FAILS, env={"KIND": "exit"}) as name:
@@ -123,10 +149,7 @@ def test_a_crash_loop_ends_where_another_release_takes_over(run, site):
     async def main():
         async with site.deployed(FAILS, env={"KIND": "exit"}) as name, site.beside_healthy():
             assert (await site.ask(name)).status == 502
-            healthy = "async def app(scope, receive, send):\n    assert scope['type'] == 'http'\n"
-            healthy += "    await send({'type': 'http.response.start', 'status': 204, 'headers': []})\n"
-            healthy += "    await send({'type': 'http.response.body'})\n"
-            assert (await site.deploy(name, healthy)).status_code == 200
+            assert (await site.deploy(name, ANSWERS)).status_code == 200
             assert (await site.ask(name)).status == 204
             pid = (await site.status(name))["instances"][0]["pid"]
             await asyncio.sleep(1.0)

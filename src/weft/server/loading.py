@@ -271,9 +271,10 @@ class Loader:
                 return
             what, problem = await self._restore(stored, progress)
             if problem is None:
-                return progress(f"{what} serves")
+                progress(f"{what} serves")
+                return
             last = problem
-        return self._tell_failed(stored, last, None)
+        self._tell_failed(stored, last, None)
 
     def _waits(self, stored: StoredPlugin) -> bool:
         """Whether it is still as its failed start left it."""
@@ -283,11 +284,9 @@ class Loader:
 
     def _tell_failed(self, stored: StoredPlugin, error: WeftError, delay: float | None) -> None:
         current = stored.current
-        again = (
-            f"; the next start is in {delay:g} s" if delay is not None else f"; start it: weft restart {stored.name}"
-        )
+        again = f"start it: weft restart {stored.name}" if delay is None else f"the next start is in {delay:g} s"
         self._journal.record(
-            stored.name, "start_failed", f"{error}{again}", release=current.number, version=current.version,
+            stored.name, "start_failed", f"{error}; {again}", release=current.number, version=current.version,
             digest=current.digest, cause="start", tail=list(last_lines(getattr(error, "traceback", ""))),
             next_try=delay,
         )  # fmt: skip
