@@ -72,6 +72,7 @@ EVERYTHING = """\
       {memory: 1GiB, cpu: 1.5, processes: 8, threads: 4, open_files: 256, disk: 2GiB,
        startup: 1m, call: 500ms, drain: 0}
     instances: 2
+    rollback: auto
     domains: [Shop.localhost, shop.example.org, shop.localhost]
     order: {priority: -5, before: [a], after: [b, c]}
     config: {currency: EUR, rates: [1, 2.5, null, true], deep: {er: x}}
@@ -102,7 +103,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert manifest.limits == Limits(
         memory=2**30, cpu=1.5, processes=8, threads=4, open_files=256, disk=2**31, startup=60, call=0.5, drain=0
     )
-    assert manifest.instances == 2
+    assert (manifest.instances, manifest.rollback) == (2, "auto")
     assert manifest.domains == ("shop.localhost", "shop.example.org")
     assert manifest.order == Order(priority=-5, before=("a",), after=("b", "c"))
     assert manifest.config == {"currency": "EUR", "rates": [1, 2.5, None, True], "deep": {"er": "x"}}

@@ -95,7 +95,7 @@ def test_a_plugins_whole_life(serving, run):
             assert (await control.post("/api/v1/plugins/shop/rollback", json={"release": None})).json()["release"] == 1
             assert (await http.get("/x", headers=there)).text == "VERSION"
             releases = (await control.get("/api/v1/plugins/shop/releases")).json()
-            assert [set(each) for each in releases] == [{"number", "version", "digest", "created"}] * 2
+            assert [set(each) for each in releases] == [{"number", "version", "digest", "created", "standing"}] * 2
 
             assert (await control.post("/api/v1/plugins/shop/restart")).status_code == 200
             assert (await control.post("/api/v1/plugins/shop/disable")).status_code == 204
