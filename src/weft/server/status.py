@@ -22,7 +22,7 @@ class InstanceStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class PluginStatus:
-    """``state`` is one of lifecycle.PLUGIN, or ``disabled``; ``error`` is why it does not run, '' when it does.
+    """``state`` is one of lifecycle.PLUGIN, or ``disabled``; ``error`` is why it, or an instance of it, does not run.
 
     ``since``: when its release began to serve (or failed), seconds since the epoch.
     """
