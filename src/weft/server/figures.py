@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from weft.calls.tally import Tally
 from weft.engine import Plugin
-from weft.engine.crew import Member
+from weft.engine.member import Member
 from weft.runtimes.launch import Sandbox
 from weft.server.front.latency import quantile
 from weft.server.front.traffic import Traffic

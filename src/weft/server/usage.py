@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from weft.engine import Plugin
-from weft.engine.crew import Member
+from weft.engine.member import Member
 from weft.runtimes.process.usage import family_memory
 
 TICK = 1.0
