@@ -105,7 +105,7 @@ def test_calls_are_counted_and_their_errors_but_not_those_that_are_agreed_or_the
             with pytest.raises(InstanceLost):
                 await press.printed("die")
             assert counted() == (10, 5)
-            await eventually(lambda: plugin.state == "running")
+            await eventually(lambda: plugin.restarts == 1)
             await its.restart("press")
             assert counted() == (10, 5)  # it is the plugin's, whatever instance answered
             await its.stop("press")
