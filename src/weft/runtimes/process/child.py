@@ -121,7 +121,7 @@ class Child:
 
     def _lost(self) -> None:
         """No process of the instance is left, or none that could tell."""
-        known = self._born.done() and self._born.exception() is None
+        known = self._born.done() and not self._born.cancelled() and self._born.exception() is None
         self._fail(
             BirthError("its process ended before it was ready") if known else ZygoteLostError("the zygote has ended")
         )
