@@ -153,9 +153,9 @@ def test_hits_of_limits_are_counted_by_limit(shelf):
     shelf(test)
 
 
-def test_a_plugin_without_sandbox_says_so_and_one_that_does_not_run_has_none(shelf):
-    async def test(engine, _plugin, found, _traffic):
-        assert found.of("shelf").sandbox == "none"
+def test_a_plugin_says_the_level_of_its_sandbox_and_one_that_does_not_run_has_none(shelf):
+    async def test(engine, plugin, found, _traffic):
+        assert found.of("shelf").sandbox == plugin.instances[0].instance.sandbox.level
         await engine.unload("shelf")
         gone = found.of("shelf")
         assert (gone.sandbox, gone.instances, gone.memory) == ("", (), 0.0)
