@@ -82,11 +82,18 @@ class Place:
 
     async def _refill(self) -> None:
         try:
-            self.member = await self._start()
+            member = await self._start()
         except WeftError as error:
+            _heed_cancellation()
             ending = Ending(how="", tail=last_lines(getattr(error, "traceback", "")))
             self._fail("start_failed", "start", str(error), 0.0, ending)
             return
+        try:
+            _heed_cancellation()
+        except asyncio.CancelledError:
+            await member.instance.stop(0.0)
+            raise
+        self.member = member
         self.restarts += 1
         self._report("restarted", "an instance was started again", restarts=self.restarts)
         self._changed(self)
@@ -158,3 +165,13 @@ async def _answers(member: Member, seconds: float) -> bool:
     except DeadlineExceeded:
         return False
     return True
+
+
+def _heed_cancellation() -> None:
+    """Raises CancelledError where this task was cancelled: what it waited for may have ended at the same moment.
+
+    Python 3.11's asyncio.wait_for then returns, as if nothing had been asked.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

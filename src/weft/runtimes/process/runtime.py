@@ -200,7 +200,8 @@ class ProcessInstance:
     async def _exit_code(self) -> int | None:
         assert self._child is not None
         try:
-            code = await asyncio.wait_for(asyncio.shield(self._child.exited), _EXIT_GRACE)
+            async with asyncio.timeout(_EXIT_GRACE):
+                code = await asyncio.shield(self._child.exited)
         except TimeoutError:
             return None
         await asyncio.sleep(_LAST_WORDS)
@@ -284,7 +285,8 @@ class ProcessInstance:
                 return
             try:
                 await self.channel.call("weft.stop", timeout=grace)
-                await asyncio.wait_for(asyncio.shield(self._child.exited), _EXIT_GRACE)
+                async with asyncio.timeout(_EXIT_GRACE):
+                    await asyncio.shield(self._child.exited)
             except (WeftError, TimeoutError) as error:
                 logger.info("%s did not stop by itself: %s", self._faults.who, error)
             finally:
