@@ -12,6 +12,8 @@ from weft.types import LEVELS, OutputLine
 
 _EVENTS = "/api/v1/events"
 _PLUGINS = "/api/v1/plugins"
+_INDENT = "\n" + " " * 11
+"""Of what goes on under the second column of a status."""
 
 
 @click.command("list", cls=Command)
@@ -69,8 +71,8 @@ def _figures(stats: dict[str, Any]) -> list[tuple[str, str]]:
         ("latency", ", ".join(latency)),
         ("restarts", str(stats["restarts"])),
         ("limits hit", counts(stats["limits"])),
-        ("sandbox", stats["sandbox"]),
-        ("instances", "\n           ".join(map(_instance, stats["instances"]))),
+        ("sandbox", _INDENT.join([stats["sandbox"], *_protections(stats["instances"])])),
+        ("instances", _INDENT.join(map(_instance, stats["instances"]))),
     ]
 
 
@@ -86,10 +88,15 @@ def _instance(each: dict[str, Any]) -> str:
         f"{size(each['memory'])} (peak {size(each['peak_memory'])})" if each["memory"] else "",
         f"{each['cpu']:.1f} s CPU, {share(each['cpu_share'])} %" if each["processes"] else "",
         f"{each['processes']} processes" if each["processes"] > 1 else "",
-        f"sandbox {each['sandbox']}",
-        *(f"{permission}: {how}" for permission, how in each["sandbox_details"].items()),
     ]
     return ", ".join(filter(None, parts))
+
+
+def _protections(instances: list[dict[str, Any]]) -> list[str]:
+    """How each is enforced: said once, where all instances have the same."""
+    reports = {tuple(each["sandbox_details"].items()): each for each in instances}
+    whose = {report: f" (pid {each['pid']})" if len(reports) > 1 else "" for report, each in reports.items()}
+    return [f"{name}: {how}{whose[report]}" for report in reports for name, how in report]
 
 
 @click.command(cls=Command)

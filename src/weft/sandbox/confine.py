@@ -7,11 +7,12 @@ A *policy* is plain data that its host worked out (see rules.py): ``system``, ``
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Mapping, Optional, Tuple
 
 from weft.sandbox import landlock, namespaces, privileges, seccomp
 from weft.sandbox.kernel import LINUX
-from weft.sandbox.level import NOT, PARTLY, Report
+from weft.sandbox.level import NOT, PARTLY, Report, whole
 
 _OWN_PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime",
              "/proc/version", "/proc/filesystems", "/proc/sys/kernel/osrelease", "/proc/sys/kernel/ostype",
@@ -38,7 +39,26 @@ def confine(policy: Policy, outside: str) -> Tuple[Report, Optional[int]]:
     report["signals"] = _signals(abi, outside)
     listener, report["system calls"] = _calls(policy, memory_files=memory_files)
     report["network"] = _network(policy, abi, outside, filtered=not report["system calls"].startswith(NOT))
+    _prove(report, policy)
     return report, listener
+
+
+def _prove(report: Report, policy: Policy) -> None:
+    """Try what is to be refused: a report says nothing that this process has not seen."""
+    if whole(report["files"]) and "/" not in (*policy["read"], *policy["write"]):
+        try:
+            os.close(os.open("/", os.O_RDONLY))
+            report["files"] = report["exec"] = f"{NOT}rules are in force, and yet all can be read"
+        except PermissionError:
+            pass  # as it is to be
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        told = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    if whole(report["system calls"]) and (told["Seccomp"], told["NoNewPrivs"], int(told["CapEff"], 16)) != (
+        "2",
+        "1",
+        0,
+    ):
+        report["system calls"] = f"{NOT}this process still has privileges"
 
 
 def _told(step: Callable[[], Report], *protections: str) -> Report:

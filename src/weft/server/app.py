@@ -38,6 +38,7 @@ from weft.server.operator import Operator
 from weft.server.router import Router
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
+from weft.server.status import missing_protections
 from weft.server.status import PluginStatus
 from weft.server.trials import Trials
 from weft.settings import ServerSettings
@@ -268,6 +269,9 @@ class Server:
         status = self.operator.status(what)
         serves = [*map(self.url, status.domains)] or status.provides
         say(_row(f"{status.name} {status.version}", *serves))
+        plugin = self.fleet.plugin(status.name)
+        for text in missing_protections(plugin) if plugin else ():
+            say(f"note: {status.name} is not kept from all that it may not touch: {text}")
 
 
 def _reason(error: OSError) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.engine import Plugin
+from weft.sandbox.level import lacking
 from weft.server.fleet import Record
 
 
@@ -90,6 +91,12 @@ def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
         instances=_instances(plugin.instances) if plugin else (),
         draining=_instances(plugin.draining) if plugin else (),
     )
+
+
+def missing_protections(plugin: Plugin) -> list[str]:
+    """What of its sandbox is not there, or in part, each with the reason."""
+    found = (lacking(member.instance.sandbox.details) for member in plugin.instances)
+    return list(dict.fromkeys(text for texts in found for text in texts))
 
 
 def _idle_state(record: Record) -> str:

@@ -307,8 +307,11 @@ class ProcessInstance:
         assert self._child is not None
         if self._child.exited.done():
             return {}
+        used = process_usage(self.pid)
         peak = self._hold.used_most() if self._hold is not None else None
-        return {**process_usage(self.pid), **({} if peak is None else {"peak_memory": float(peak)})}
+        if peak is not None:  # what an instance shares with its zygote is charged to that
+            used["peak_memory"] = max(float(peak), used.get("memory", 0.0))
+        return used
 
 
 def _facts(answer: Any, known: Iterable[Contract]) -> Facts:
