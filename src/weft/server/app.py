@@ -38,8 +38,7 @@ from weft.server.operator import Operator
 from weft.server.router import Router
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
-from weft.server.status import missing_protections
-from weft.server.status import PluginStatus
+from weft.server.status import PluginStatus, missing_protections
 from weft.server.trials import Trials
 from weft.settings import ServerSettings
 from weft.types import OutputLine, Progress
