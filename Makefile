@@ -7,7 +7,7 @@ SOURCES := src tests tools benchmarks
 # Commands that change nothing when they are repeated leave a stamp here.
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help serve test check format lock bench docs reference release soak clean
+.PHONY: help serve test check format lock bench docs reference release soak faults clean
 .DELETE_ON_ERROR:
 
 help: ## name the targets
@@ -45,6 +45,9 @@ release: $(STAMPS)/dev ## wheel and sdist in dist/, reproducible, with checksums
 
 soak: $(STAMPS)/server $(STAMPS)/bench ## swap under load for long (SECONDS_LONG=600), counting what is lost and what grows
 	$(BIN)/python benchmarks/soak.py --seconds $(or $(SECONDS_LONG),600)
+
+faults: $(STAMPS)/dev ## fail, kill or cancel every operation at each of its steps: about an hour
+	WEFT_FAULTS=all $(BIN)/pytest tests/faults tests/engine/test_cancelled.py tests/server/test_cancelled.py $(ARGS)
 
 lock: $(STAMPS)/dev ## resolve the requirements anew (ARGS=--upgrade)
 	tools/lock $(UV) $(ARGS)

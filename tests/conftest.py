@@ -188,14 +188,18 @@ def _servers(home: Path) -> Iterator[StartServer]:
     started: list[WeftServer] = []
 
     def start(
-        *arguments: str | Path, state: Path | None = None, env: dict[str, str] | None = None, within: float = 60
+        *arguments: str | Path,
+        state: Path | None = None,
+        env: dict[str, str] | None = None,
+        within: float = 60,
+        spawn: Callable[..., subprocess.Popen[str]] = subprocess.Popen,
     ) -> WeftServer:
         state = state or home / "state"
         output = home / f"serve-{len(started)}.log"
         command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, arguments)]
         command += ["--port", "0", "--state", str(state)]
         with output.open("w") as sink:
-            process = subprocess.Popen(
+            process = spawn(
                 command, stdout=sink, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(env or {})}
             )
         server = WeftServer(process, state, output)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -325,6 +326,16 @@ def test_what_a_crash_left_is_removed(root, wheel):
     digest = prepare(root, requires("cloth")).digest
     (root / digest / "weft-environment.json").unlink()
     assert Environments(root).collect(set(), idle=3600) == [digest]
+
+
+def test_what_was_being_written_long_ago_is_collected(root):
+    old, new = (root / "resolutions" / name for name in (".new-old", ".new-new"))
+    old.parent.mkdir(parents=True)
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    Environments(root).collect(set())
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_collecting_where_nothing_was_made(root):

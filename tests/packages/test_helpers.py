@@ -58,6 +58,17 @@ def test_so_does_every_other(tmp_path: Path, version: str):
     )
 
 
+@pytest.mark.network
+def test_what_a_host_that_was_killed_left_of_them_is_removed(tmp_path: Path):
+    environments = Environments(tmp_path / "environments")
+    helpers = prepare(environments).helpers
+    assert helpers is not None
+    half = helpers.with_name(f".new-{helpers.name}-x")
+    helpers.rename(half)
+    assert prepare(environments).helpers == helpers
+    assert not half.exists()
+
+
 def test_without_them_a_plugin_starts_all_the_same(tmp_path: Path, wheel):
     notes: list[str] = []
     environments = Environments(tmp_path / "environments")

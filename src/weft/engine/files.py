@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import ExitStack, asynccontextmanager
@@ -12,17 +11,14 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from secrets import token_hex
-from typing import ParamSpec, TypeVar
 
+from weft.engine.finished import finished
 from weft.errors import PackageError, StorageFailed
 from weft.manifest import Manifest, find_plugins
 from weft.manifest.installed import installed_folder, read_installed
 from weft.packages.contents import ContentStore
 from weft.packages.exclusive import exclusive_if_free
 from weft.packages.sources import open_source, stored_manifest
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Files:
     async def find(self, source: Path) -> list[Path]:
         """The plugins at ``source``: itself, or those in the folder that it is. Raises ManifestError, PackageError."""
         async with self._one:
-            return await _finished(_find, source)
+            return await finished(_find, source)
 
     @asynccontextmanager
     async def copied(self, source: Path, name: str | None) -> AsyncIterator[Copied]:
@@ -61,7 +57,7 @@ class Files:
         """
         # One at a time: CPython 3.11's parser must not run in several threads, and a removal waits.
         async with self._one:
-            copied = await _finished(self._copy, source, name)
+            copied = await finished(self._copy, source, name)
             self._pins[copied.digest] += 1
         try:
             yield copied
@@ -76,23 +72,23 @@ class Files:
         """Remove what is neither in ``in_use()`` nor being loaded. Raises StorageFailed."""
         async with self._one:
             if self._contents is not None:
-                await _finished(self._remove, self._contents, {*in_use(), *+self._pins})
+                await finished(self._remove, self._contents, {*in_use(), *+self._pins})
 
     async def close(self) -> None:
         """Remove everything."""
         async with self._one:
-            await _finished(self._own.close)
+            await finished(self._own.close)
 
     # In a thread.
 
     def _copy(self, source: Path, name: str | None) -> Copied:
         try:
             contents = self._contents = self._contents or self._open()
-            with tempfile.TemporaryDirectory(prefix=".unpack-", dir=self._root) as work:
-                opened = open_source(source, name, Path(work))
-                digest = contents.add(opened.folder)
         except OSError as error:
             raise StorageFailed(f"{source} could not be copied to {self._root}: {error}") from error
+        with contents.workspace(f"{source} could not be copied to {self._root}") as work:
+            opened = open_source(source, name, work)
+            digest = contents.add(opened.folder)
         folder = contents.path(digest)
         return Copied(source, stored_manifest(folder, opened.manifest.name), folder, digest)
 
@@ -115,6 +111,7 @@ class Files:
 
     @staticmethod
     def _remove(contents: ContentStore, needed: set[str]) -> None:
+        contents.sweep()
         for digest in contents.digests() - needed:
             contents.remove(digest)
 
@@ -137,13 +134,3 @@ def _clear(contents: ContentStore, folder: Path) -> None:
     for digest in contents.digests():
         contents.remove(digest)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _finished(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run in a thread, to its end even when cancelled: what it does to files must not go on behind our back."""
-    job = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
-    try:
-        return await asyncio.shield(job)
-    except asyncio.CancelledError:
-        await asyncio.wait([job])
-        raise

@@ -41,15 +41,15 @@ class Loader:
         cancelled, those that were loaded until then are unloaded again.
         """
         batch = Batch(self._engine.manifests, self._engine.plugins, given)
-        async with self._copied(jobs, batch):
-            if strict:
-                batch.check_given()
-            batch.plan()
-            try:
+        try:
+            async with self._copied(jobs, batch):
+                if strict:
+                    batch.check_given()
+                batch.plan()
                 await self._start_all(batch, progress)
-            except asyncio.CancelledError:
-                await self._undo(batch)
-                raise
+        except asyncio.CancelledError:
+            await self._undo(batch)
+            raise
         outcomes = batch.outcomes(jobs)
         self._report(outcomes, batch)
         return outcomes

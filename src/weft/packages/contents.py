@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from weft.errors import PackageError, StorageFailed
 from weft.packages.digests import PREFIX, differences, digest_hex, digest_index, index_nodes
-from weft.packages.durable import sync_folder
+from weft.packages.durable import remove_tree, sync_folder
 from weft.packages.tree import Node, walk
 
 FILES = "files"
@@ -36,7 +36,7 @@ class ContentStore:
         Nothing is done where the same content is there and sound; a damaged copy is replaced. Raises PackageError
         for what no plugin may hold, StorageFailed where it cannot be written (a full disk …).
         """
-        with self._partial(f"{folder} could not be stored") as partial:
+        with self.workspace(f"{folder} could not be stored") as partial:
             copy = partial / FILES
             nodes = walk(folder)
             _copy(folder, copy, nodes)
@@ -74,7 +74,7 @@ class ContentStore:
     def remove(self, digest: str) -> None:
         """Forget a release; nothing where it is not there. Raises StorageFailed."""
         target = self.path(digest).parent
-        with self._partial(f"release {digest} could not be removed") as partial:
+        with self.workspace(f"release {digest} could not be removed") as partial:
             try:
                 target.rename(partial / "removed")
             except FileNotFoundError:
@@ -82,26 +82,34 @@ class ContentStore:
             sync_folder(self._root)
 
     def digests(self) -> set[str]:
-        """All that is kept."""
-        if not self._root.is_dir():
-            return set()
-        return {PREFIX + entry.name for entry in self._root.iterdir() if len(entry.name) == 64}
+        """All that is kept. Raises StorageFailed."""
+        try:
+            names = [entry.name for entry in self._root.iterdir()] if self._root.is_dir() else []
+        except OSError as error:
+            raise StorageFailed(f"{self._root} could not be read: {error}") from error
+        return {PREFIX + name for name in names if len(name) == 64}
 
     def sweep(self) -> None:
-        """Remove what a crash left half written. Only while nobody else uses the store."""
-        for partial in self._root.glob(f"{PARTIAL}*"):
-            _discard(partial)
+        """Remove what a crash or a failure left half written or half removed. Raises StorageFailed.
+
+        Only while nobody else adds or removes.
+        """
+        try:
+            for partial in self._root.glob(f"{PARTIAL}*"):
+                remove_tree(partial)
+        except OSError as error:
+            raise StorageFailed(f"what is left in {self._root} could not be removed: {error}") from error
 
     @contextmanager
-    def _partial(self, failure: str) -> Iterator[Path]:
-        """A folder to work in, gone afterwards; an OSError in there becomes StorageFailed."""
+    def workspace(self, failure: str) -> Iterator[Path]:
+        """A folder to work in, gone afterwards or with the next ``sweep``; an OSError in it becomes StorageFailed."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(dir=self._root, prefix=PARTIAL))
             try:
                 yield partial
             finally:
-                _discard(partial)
+                remove_tree(partial)
         except OSError as error:
             raise StorageFailed(f"{failure}: {error}") from error
 
@@ -151,11 +159,3 @@ def _copy_file(source: Path, target: Path, mode: int) -> None:
 def _sync_file(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _discard(folder: Path) -> None:
-    """Remove a folder with read-only folders in it; nothing where it has moved away."""
-    for place, _, _ in os.walk(folder):
-        Path(place).chmod(0o700)
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -1,10 +1,15 @@
-"""Files that are there whole, or not at all."""
+"""Files that are there whole, or not at all; folders that go with everything in them."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
+
+NEW = ".new-"
+"""Prefix of files that are being written: a program that is killed leaves them."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -13,7 +18,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Folders above it are made. Raises OSError; nothing half written is left then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=NEW)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -26,6 +31,13 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def sweep_new(root: Path, *, older: float) -> None:
+    """Remove what was being written below ``root`` more than ``older`` seconds ago: nobody does so any more."""
+    for half in root.glob(f"*/{NEW}*"):
+        if half.is_file() and half.stat().st_mtime < time.time() - older:
+            half.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in ``folder`` outlast a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -33,3 +45,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with read-only folders in it; nothing where it has gone away. Raises OSError."""
+    for place, _, _ in os.walk(folder):
+        Path(place).chmod(0o700)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def holds_no_file(folder: Path) -> bool:
+    """Whether there are folders in it and nothing else."""
+    return not any(files for _, _, files in os.walk(folder))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from weft.errors import EnvironmentFailed
 from weft.manifest.model import Requires
-from weft.packages.durable import write_whole
+from weft.packages.durable import sweep_new, write_whole
 from weft.packages.exclusive import exclusive, exclusive_if_free
 from weft.packages.helpers import Helpers
 from weft.packages.interpreters import Fact, Interpreter, Interpreters
@@ -135,6 +135,7 @@ class Environments:
         """
         removed = [digest for digest in self._digests() if digest not in in_use and self._remove(digest, idle)]
         self._resolutions.collect(self._texts())
+        sweep_new(self._root, older=_WAIT)
         self._drop_locks()
         return removed
 

@@ -9,10 +9,12 @@ import asyncio
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 from weft.errors import EnvironmentFailed
+from weft.packages.durable import NEW, remove_tree
 from weft.packages.exclusive import exclusive
 from weft.packages.interpreters import Interpreter
 from weft.packages.resolution import content_address
@@ -51,16 +53,25 @@ class Helpers:
 
     async def _install(self, requirements: str, folder: Path, interpreter: Interpreter) -> None:
         """Into a folder beside it, then renamed: it is there whole or not at all."""
-        async with exclusive(folder.with_suffix(".lock"), within=_WAIT):
+        async with exclusive(folder.with_suffix(".lock"), within=_WAIT) as lock:
             if folder.is_dir():  # noqa: ASYNC240 # one look at a local disk
                 return
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
+            prefix = f"{NEW}{folder.name}-"
+            await asyncio.to_thread(_remove_all, folder.parent.glob(f"{prefix}*"))
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
                 target = Path(temporary) / "helpers"
                 await self._uv.run(
                     "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--compile-bytecode",
                     "--link-mode", "copy",
                     "--python", interpreter.path, "--target", target, "--requirements", "-",
                     purpose=f"the helpers for Python {interpreter.version} could not be installed", given=requirements,
+                    holding=[lock],
                 )  # fmt: skip
                 await asyncio.to_thread(shutil.rmtree, target / "bin", ignore_errors=True)
                 target.replace(folder)
+
+
+def _remove_all(left: Iterable[Path]) -> None:
+    """What those who were killed left half written."""
+    for folder in left:
+        remove_tree(folder)

@@ -6,6 +6,8 @@ Blocking: for a thread.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -62,8 +64,9 @@ def open_file(path: Path, filename: str, name: str | None, into: Path) -> Source
 
 
 def stored_manifest(folder: Path, name: str) -> Manifest:
-    """The manifest of a stored release."""
-    return read_manifest(stored_source(folder), name=name)
+    """The manifest of a stored release. Raises ManifestError, StorageFailed."""
+    with _readable(folder):
+        return read_manifest(stored_source(folder), name=name)
 
 
 def checked_name(name: str) -> str:
@@ -88,9 +91,18 @@ def _stem(filename: str, name: str | None) -> str:
 
 def _read(folder: Path, source: Path, name: str | None) -> Source:
     try:
-        return Source(folder, read_manifest(source, name=name), named=name is not None)
+        with _readable(source):
+            return Source(folder, read_manifest(source, name=name), named=name is not None)
     except ManifestError as error:
         raise ManifestError([_relative(problem, folder) for problem in error.problems]) from None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(f"the manifest of {path} could not be read: {error.strerror}") from error
 
 
 def _relative(problem: Problem, folder: Path) -> Problem:

@@ -96,7 +96,6 @@ class Server:
         self.figures = Figures(self.engine.plugins, self._traffic)
         self.port = settings.port
         self.ready = False
-        self._contents = contents
         self._debugging = debug is not None
         self._stack = AsyncExitStack()
 
@@ -107,7 +106,6 @@ class Server:
             stack.callback(self.state.close)
             await asyncio.to_thread(self.store.open)
             stack.callback(self.store.close)
-            await asyncio.to_thread(self._contents.sweep)
             await stack.enter_async_context(self._written())
             await stack.enter_async_context(self.engine)
             stack.push_async_callback(self.operator.close, 0.0 if self._debugging else CHANGES_GRACE)
@@ -199,7 +197,6 @@ class Server:
             self.operator,
             self.settings,
             token=token,
-            uploads=self.state.uploads,
             managers=self._managers,
             figures=self.figures,
             sample=self._sample,
@@ -241,6 +238,7 @@ class Server:
     async def load(self, preload: Sequence[Path], say: Progress) -> None:
         """Load the named plugins, then bring back the deployed ones. Under ``strict`` the first failure is raised."""
         say(_row("management", self.url(self.settings.management.domains[0])))
+        await self.operator.clear_up()
         async for outcome in self.loader.preload(preload, say):
             self._announce(outcome, say)
             self._check_strictly()

@@ -13,6 +13,7 @@ from pathlib import Path
 from weft.calls.channel import Channel
 from weft.contracts.task import Task
 from weft.engine import Engine, Plugin
+from weft.engine.finished import finished
 from weft.errors import Conflict, Unavailable, UnknownPlugin
 from weft.manifest import Manifest
 from weft.packages.contents import ContentStore
@@ -21,8 +22,10 @@ from weft.server.contract_changes import Described
 from weft.server.debugging import debugged
 from weft.server.deployments import Plan, is_web
 from weft.server.domains import Claims
+from weft.server.leavings import Leavings
 from weft.server.router import Router
 from weft.server.state import Settings, Standing, StoredPlugin, StoredRelease
+from weft.server.state.failures import storing
 from weft.types import Progress
 
 Commit = Callable[[Facts], Awaitable[None]]
@@ -109,6 +112,7 @@ class Fleet:
         self._pins: Counter[str] = Counter()
         self._ran: dict[tuple[str, int], str] = {}
         self._changing_contents = asyncio.Lock()
+        self._leavings = Leavings()
 
     def record(self, name: str) -> Record:
         """Raises UnknownPlugin."""
@@ -165,19 +169,25 @@ class Fleet:
     async def stored(self, folder: Path) -> AsyncIterator[str]:
         """Keep the content of ``folder``; gives its digest, which is in use while this is open."""
         async with self._changing_contents:
-            digest = await asyncio.to_thread(self.contents.add, folder)
+            digest = await finished(self.contents.add, folder)
             self._pins[digest] += 1
         try:
             yield digest
         finally:
             self._pins[digest] -= 1
+            self._pins += Counter()  # those at 0 are forgotten
 
     async def collect(self, kept: Callable[[], set[str]]) -> None:
-        """Delete the content that no release of ``kept()``, no plugin, no change under way and no drain needs."""
+        """Delete the content that no release of ``kept()``, no plugin, no change under way and no drain needs.
+
+        What a failure left half written or half removed goes, too. Raises StorageFailed.
+        """
         async with self._changing_contents:
-            unused = await asyncio.to_thread(lambda: self.contents.digests() - kept())
+            await self._leavings.remove()
+            await finished(self.contents.sweep)
+            unused = await finished(lambda: self.contents.digests() - kept())
             for digest in unused - self._in_use():
-                await asyncio.to_thread(self.contents.remove, digest)
+                await finished(self.contents.remove, digest)
 
     def _in_use(self) -> set[str]:
         draining = {
@@ -185,7 +195,7 @@ class Fleet:
             for plugin in self._engine.plugins.values()
             for member in (*plugin.draining, *plugin.instances)
         }
-        return draining | set(+self._pins) | {record.digest for record in self.records.values()}
+        return draining | set(self._pins) | {record.digest for record in self.records.values()}
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -216,10 +226,10 @@ class Fleet:
             )
             if self._debug is not None:
                 release = debugged(release, self._debug)
-            await asyncio.to_thread(_make_private, self._data, plan.name)
-            self._ran[plan.name, record.number] = record.digest
-            plugin = await self._engine.run(release, commit=commit)
+            async with self._data_folder(plan.name):
+                plugin = await self._engine.run(release, commit=commit)
             # In the same turn of the loop in which the engine swapped: routes and release change as one.
+            self._ran[plan.name, record.number] = record.digest
             domains = plan.domains if any(map(is_web, plugin.provides)) else ()
             self._router.assign(plan.name, plugin, domains)
             self.records[plan.name] = replace(
@@ -232,6 +242,19 @@ class Fleet:
                 since=time.time(),
             )
         self.claims.take(plan.name, domains)
+
+    @asynccontextmanager
+    async def _data_folder(self, name: str) -> AsyncIterator[None]:
+        """A plugin has its folder; one that was made for a start that fails is gone again."""
+        folder = self._data / name
+        left = self._leavings.reclaim(folder)
+        made = await finished(_make_private, folder)
+        try:
+            yield
+        except BaseException:
+            if made or left:
+                await self._leavings.remove(folder)
+            raise
 
     async def restart(self, name: str) -> None:
         """Run the same release anew, its files checked first."""
@@ -263,6 +286,10 @@ class Fleet:
         self._ran = {key: digest for key, digest in self._ran.items() if key[0] != name}
 
 
-def _make_private(data: Path, name: str) -> None:
-    data.mkdir(mode=0o700, exist_ok=True)
-    (data / name).mkdir(mode=0o700, exist_ok=True)
+def _make_private(folder: Path) -> bool:
+    """Whether there was none."""
+    there = folder.is_dir()
+    with storing("make a data folder", folder):
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return not there

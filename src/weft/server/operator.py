@@ -8,9 +8,8 @@ turn of the loop the engine and the routes swap.
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,9 @@ import structlog
 from msgspec.structs import replace as replace_fields
 
 from weft.engine.dependencies import check_unused
-from weft.errors import Refused, WeftError
+from weft.engine.finished import finished
+from weft.errors import Conflict, Refused, StorageFailed, WeftError
+from weft.packages.durable import remove_tree
 from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
 from weft.server.changes import Changes
@@ -33,6 +34,7 @@ from weft.server.overview import Overview
 from weft.server.policy import merge_grants
 from weft.server.reading import Reading
 from weft.server.state import NewRelease, Standing, StateFolder, Store, StoredPlugin, StoredRelease
+from weft.server.state.failures import storing
 from weft.server.status import Deployed, Granted, deployed
 from weft.server.uploads import Upload, open_upload
 from weft.settings import ServerSettings
@@ -83,6 +85,8 @@ class Operator(Overview):
             self._refuse_preloaded(name)
         with self._fleet.exclusive(name), self._saying_what_serves(name):
             before = await asyncio.to_thread(self._before, name)
+            if before is None:
+                await self.purge(name)
             operator, policy = self.operator_settings(name), self._settings.policy
             granted = merge_grants(before.grants if before else (), upload.allow)
             places = await asyncio.to_thread(self.grants.places, source.manifest, granted)
@@ -94,7 +98,7 @@ class Operator(Overview):
                 self._journal.record(name, "deploy_failed", str(error))
                 raise
             finally:
-                await self._tidy(name)
+                await self.tidy(name)
 
     @contextmanager
     def _saying_what_serves(self, name: str) -> Iterator[None]:
@@ -136,9 +140,9 @@ class Operator(Overview):
         async def commit(facts: Facts) -> None:
             check_name(facts)
             if again:
-                await asyncio.to_thread(self._store.confirm, plan.name, grants=plan.grants)
+                await finished(self._store.confirm, plan.name, grants=plan.grants)
             else:
-                await asyncio.to_thread(self._commit, plan, record, before)
+                await finished(self._commit, plan, record, before)
 
         await self._start(plan, record, commit, progress)
         self._journal.record(plan.name, "deployed", f"{plan.name}#{number} serves", version=plan.manifest.version)
@@ -154,14 +158,18 @@ class Operator(Overview):
         )
         self._store.commit_release(plan.name, release, grants=plan.grants, before=before)
 
-    async def _tidy(self, name: str) -> None:
-        """Forget old releases and files that nothing needs. What fails here is tried again with the next change."""
+    async def tidy(self, name: str = "") -> None:
+        """Forget the old releases of a plugin, and files and data that nothing needs.
+
+        What fails here is tried again with the next change.
+        """
         try:
             if await asyncio.to_thread(self._store.plugin, name):
-                await asyncio.to_thread(self._store.prune, name, keep=self._settings.keep_releases)
+                await finished(self._store.prune, name, keep=self._settings.keep_releases)
             await self._fleet.collect(self._store.digests)
+            await self._purge_left()
         except WeftError as error:
-            _log.warning("old releases are still there", plugin=name, reason=str(error))
+            _log.warning("what nobody needs is still there", plugin=name, reason=str(error))
 
     # --- the life of a plugin ---------------------------------------------------------------------------------------
 
@@ -172,13 +180,45 @@ class Operator(Overview):
     async def _remove(self, name: str, *, purge: bool) -> None:
         with self._fleet.exclusive(name):
             check_unused(name, self._fleet.manifests)
-            await asyncio.to_thread(self._store.remove, name)
+            await finished(self._store.remove, name, purge=purge)
             await self._fleet.forget(name)
-            if purge:
-                await asyncio.to_thread(shutil.rmtree, self._state.data(name), ignore_errors=True)
-                await self._logs.remove(name)
             self._journal.record(name, "removed", f"{name} is removed")
-            await self._tidy(name)
+            try:
+                await self.purge(name)
+            finally:
+                await self.tidy(name)
+
+    async def purge(self, name: str) -> None:
+        """Remove the data and logs of a removed plugin, where that was asked for and is not done yet.
+
+        No other begins with them that has its name. Raises StorageFailed.
+        """
+        if name not in await asyncio.to_thread(self._store.purges):
+            return
+        with storing(f"remove the data and logs of {name}, which is removed itself,", self._state.path):
+            await finished(remove_tree, self._state.data(name))
+            await self._logs.remove(name)
+        try:
+            await finished(self._store.purged, name)
+        except StorageFailed as error:
+            _log.warning("it is looked again for the data of a removed plugin", plugin=name, reason=str(error))
+
+    async def _purge_left(self) -> None:
+        for name in await asyncio.to_thread(self._store.purges) - self._fleet.records.keys():
+            with suppress(Conflict), self._fleet.exclusive(name):  # it is being removed, or deployed anew: that does it
+                await self.purge(name)
+
+    async def clear_up(self) -> None:
+        """Remove data that a server which was killed has left: of plugins that were purged, or never came to serve.
+
+        Before anything is started.
+        """
+        try:
+            await self._purge_left()
+            known = {each.name for each in await asyncio.to_thread(self._store.plugins)}
+            await finished(self._state.drop_empty_data, known)
+        except StorageFailed as error:
+            _log.warning("data that nobody needs is still there", reason=str(error))
 
     async def enable(self, name: str) -> Deployed:
         """Start a disabled plugin in its current release, and with the server from now on."""
@@ -197,7 +237,7 @@ class Operator(Overview):
     async def _disable(self, name: str) -> None:
         with self._fleet.exclusive(name):
             check_unused(name, self._fleet.manifests)
-            await asyncio.to_thread(self._store.set_enabled, name, enabled=False)
+            await finished(self._store.set_enabled, name, enabled=False)
             self._fleet.records[name] = replace(self._fleet.record(name), enabled=False)
             await self._fleet.halt(name)
             self._journal.record(name, "disabled", f"{name} is disabled")
@@ -314,7 +354,7 @@ class Operator(Overview):
         """Start what was planned, in place of what runs."""
 
         async def commit_off_loop(_facts: Facts) -> None:
-            await asyncio.to_thread(commit)
+            await finished(commit)
 
         await self._start(plan, record, commit_off_loop, progress)
 

@@ -1,34 +1,46 @@
-"""Where plugins' files are read: unpacked in folders of their own, one plugin at a time, in a thread."""
+"""Where plugins' files arrive and are read: in folders of their own, one plugin at a time, in a thread."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from weft.engine.finished import finished
+from weft.server.leavings import Leavings
+from weft.server.state.failures import storing
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
 class Reading:
-    """``uploads``: the folder to unpack in."""
+    """``uploads``: the folder for all that arrives."""
 
     def __init__(self, uploads: Path) -> None:
         self._uploads = uploads
         self._lock = asyncio.Lock()
+        self._leavings = Leavings()
 
     @asynccontextmanager
     async def workspace(self) -> AsyncIterator[Path]:
-        """A folder to unpack in, gone afterwards."""
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._uploads))
+        """A folder to receive or unpack in, gone afterwards. Raises StorageFailed when it cannot be made.
+
+        One that cannot be removed is tried again with the next.
+        """
+        folder = await finished(self._make)
         try:
             yield folder
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await self._leavings.remove(folder)
+
+    def _make(self) -> Path:
+        with storing("make a folder for an upload", self._uploads):
+            self._uploads.mkdir(mode=0o700, exist_ok=True)
+            return Path(tempfile.mkdtemp(dir=self._uploads))
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function`` returns: CPython 3.11's parser must not run in several threads at once."""

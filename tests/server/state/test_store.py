@@ -96,6 +96,16 @@ def test_removing_forgets_the_releases(store):
     assert store.digests() == set()
 
 
+def test_what_is_to_be_purged_is_known_until_it_is_or_the_plugin_comes_back(store):
+    for name in ("shop", "blog", "idle"):
+        store.commit_release(name, release(1), grants=[])
+        store.remove(name, purge=name != "idle")
+    assert store.purges() == {"shop", "blog"}
+    store.purged("shop")
+    store.commit_release("blog", release(1), grants=[])
+    assert store.purges() == set()
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -207,6 +217,19 @@ def test_uploads_left_behind_are_removed(tmp_path):
     folder = StateFolder(tmp_path)
     folder.open()
     assert not left.exists()
+    folder.close()
+
+
+def test_what_is_half_written_is_removed_and_data_folders_without_data(tmp_path):
+    (tmp_path / ".new-x").touch()
+    for name in ("shop", "blog", "idle"):
+        (tmp_path / "data" / name / "tmp").mkdir(parents=True)
+    (tmp_path / "data" / "blog" / "tmp" / "kept").touch()
+    folder = StateFolder(tmp_path)
+    folder.open()
+    folder.drop_empty_data({"idle"})
+    assert not (tmp_path / ".new-x").exists()
+    assert sorted(each.name for each in (tmp_path / "data").iterdir()) == ["blog", "idle"]
     folder.close()
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +18,9 @@ from weft.errors import StorageFailed, UsageError
 FILE_FIELD = "plugin"
 _MOST_FIELDS = 64
 _FIELD_BYTES = 1024 * 1024
+
+Workspace = Callable[[], AbstractAsyncContextManager[Path]]
+"""Makes a private folder, which is removed in the end."""
 
 
 class TooLarge(UsageError):  # noqa: N818 - as the tree of weft.errors
@@ -49,29 +50,20 @@ class Form:
 
 
 @asynccontextmanager
-async def receive(request: Request, uploads: Path, *, most: int) -> AsyncIterator[Form]:
-    """The form of ``request``, its file in a folder of its own below ``uploads``.
+async def receive(request: Request, workspace: Workspace, *, most: int) -> AsyncIterator[Form]:
+    """The form of ``request``, its file in a folder of its own.
 
     Raises UsageError for what is no whole form, TooLarge past ``most`` bytes, StorageFailed when the disk is full.
     """
     boundary = _boundary(request)
-    folder = await asyncio.to_thread(_make_folder, uploads)
-    reader = _Reader(boundary, Form(folder), most)
-    try:
-        async for chunk in request.stream():
-            await asyncio.to_thread(reader.feed, chunk)
-        yield reader.finish()
-    finally:
-        reader.close()
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _make_folder(uploads: Path) -> Path:
-    try:
-        uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="upload-", dir=uploads))
-    except OSError as error:
-        raise StorageFailed(f"cannot receive an upload in {uploads}: {error.strerror}") from error
+    async with workspace() as folder:
+        reader = _Reader(boundary, Form(folder), most)
+        try:
+            async for chunk in request.stream():
+                await asyncio.to_thread(reader.feed, chunk)
+            yield reader.finish()
+        finally:
+            reader.close()
 
 
 def _boundary(request: Request) -> bytes:

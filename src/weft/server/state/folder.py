@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from secrets import token_urlsafe
 
 from weft.errors import Conflict
+from weft.packages.durable import NEW, holds_no_file, remove_tree, write_whole
 from weft.server.state.failures import storing
 
 
@@ -55,6 +57,15 @@ class StateFolder:
             self._lock = _locked(self.path / "lock")
             shutil.rmtree(self.uploads, ignore_errors=True)
             self.uploads.mkdir(mode=0o700, exist_ok=True)
+            for half in self.path.glob(f"{NEW}*"):
+                half.unlink()
+
+    def drop_empty_data(self, known: Collection[str]) -> None:
+        """Remove the data folders in which nothing was ever kept, of plugins that are not ``known``."""
+        with storing("remove a data folder", self.path):
+            for folder in (self.path / "data").glob("*"):
+                if folder.name not in known and holds_no_file(folder):
+                    remove_tree(folder)
 
     def close(self) -> None:
         """Give up the lock."""
@@ -67,19 +78,8 @@ class StateFolder:
         path = self.path / "token"
         with storing("keep the management token", path):
             if not path.exists():
-                write_private(path, token_urlsafe(32))
+                write_whole(path, token_urlsafe(32).encode())
             return path.read_text().strip()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` at once and whole, mode 0600."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _locked(path: Path) -> int:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from weft.errors import UnknownPlugin, UsageError
 from weft.server.state.failures import storing
 from weft.server.state.migrate import migrate
-from weft.server.state.tables import EventRow, PluginRow, ReleaseRow
+from weft.server.state.tables import EventRow, PluginRow, PurgeRow, ReleaseRow
 from weft.types import Event
 
 MAX_EVENTS = 10_000
@@ -145,6 +145,7 @@ class Store:
                 session.add(_new_row(name, before.current, before.current.created))
             stored = _new_row(name, release, self._clock())
             session.add(stored)
+            session.execute(delete(PurgeRow).where(PurgeRow.plugin == name))
             return _release(stored)
 
     def make_current(self, name: str, number: int) -> None:
@@ -179,10 +180,22 @@ class Store:
             row = _required(session, name)
             row.grants, row.enabled = list(grants), enabled
 
-    def remove(self, name: str) -> None:
-        """Forget the plugin and all its releases."""
+    def remove(self, name: str, *, purge: bool = False) -> None:
+        """Forget the plugin and all its releases. ``purge``: its data is to go, which ``purges`` tells until it has."""
         with self._transaction(f"remove plugin {name}") as session:
             session.delete(_required(session, name))
+            if purge:
+                session.merge(PurgeRow(plugin=name))
+
+    def purges(self) -> set[str]:
+        """The removed plugins whose data is still to go."""
+        with self._transaction("read what is to be purged") as session:
+            return set(session.scalars(select(PurgeRow.plugin)))
+
+    def purged(self, name: str) -> None:
+        """The plugin's data has gone."""
+        with self._transaction(f"note that the data of {name} has gone") as session:
+            session.execute(delete(PurgeRow).where(PurgeRow.plugin == name))
 
     def prune(self, name: str, *, keep: int) -> list[int]:
         """Forget all but the newest ``keep`` releases, the current one, and the last before it that has not failed.

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest of the migrations, which makes exactly these tables."""
 
 
@@ -47,6 +47,14 @@ class ReleaseRow(Base):
     settings: Mapped[dict[str, Any]]
     created: Mapped[float]
     standing: Mapped[str] = mapped_column(server_default="settled")
+
+
+class PurgeRow(Base):
+    """A plugin that was removed, and whose data and logs go with it: until they are gone."""
+
+    __tablename__ = "purges"
+
+    plugin: Mapped[str] = mapped_column(primary_key=True)
 
 
 class EventRow(Base):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI, Request
@@ -33,7 +32,6 @@ def build_management(
     settings: ServerSettings,
     *,
     token: str,
-    uploads: Path,
     managers: Callable[[], Collection[int]],
     figures: Figures,
     sample: Callable[[], Sample],
@@ -47,7 +45,6 @@ def build_management(
     """
     context = Context(
         operator=operator,
-        uploads=uploads,
         most_upload=settings.management.max_upload_bytes,
         url=url,
         is_ready=is_ready,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -23,8 +22,6 @@ class Context:
     """One server's management."""
 
     operator: Operator
-    uploads: Path
-    """Where uploads are received: a folder of the server's own."""
     most_upload: int
     """Bytes."""
     url: Callable[[str], str]

@@ -52,7 +52,7 @@ async def upload_plugin(request: Request) -> Response:
 
 
 async def _upload(request: Request, context: Context) -> str:
-    async with receive(request, context.uploads, most=context.most_upload) as form:
+    async with receive(request, context.operator.reading.workspace, most=context.most_upload) as form:
         domains = tuple(each.strip() for each in (form.text("domains") or "").split(","))
         if form.file is None:
             raise UsageError("plugin is missing: send it as a file")

@@ -126,7 +126,9 @@ async def deploy(request: Request) -> Response:
     context = context_of(request)
     stack = AsyncExitStack()
     try:
-        form = await stack.enter_async_context(receive(request, context.uploads, most=context.most_upload))
+        form = await stack.enter_async_context(
+            receive(request, context.operator.reading.workspace, most=context.most_upload)
+        )
         upload = _upload(form)
     except BaseException:
         await stack.aclose()
