@@ -5,7 +5,7 @@ import os
 
 import pytest
 from awaits import each_wait, interrupted, open_descriptors
-from operated import children
+from operated import run_only
 
 STRIDE = 7
 
@@ -22,17 +22,8 @@ async def rest(engine, eventually):
     """Until nothing drains, and what drained has no process."""
     running = {member.pid for plugin in engine.plugins.values() for member in plugin.instances}
     await eventually(lambda: not any(plugin.draining for plugin in engine.plugins.values()))
-    await eventually(lambda: children(os.getpid()) - BEFORE == running)
+    await eventually(lambda: run_only(os.getpid(), running))
     await engine.tidy()
-
-
-BEFORE = set()
-
-
-@pytest.fixture(autouse=True)
-def _others():
-    BEFORE.clear()
-    BEFORE.update(children(os.getpid()))
 
 
 @pytest.mark.timeout(3600)

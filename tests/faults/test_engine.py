@@ -17,10 +17,11 @@ APP = """
 # [tool.weft]
 # ///
 import os
+COPY = os.urandom(8).hex()
 async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({{"type": "http.response.start", "status": 200, "headers": []}})
-        await send({{"type": "http.response.body", "body": f"{word} {{os.getpid()}}".encode()}})
+        await send({{"type": "http.response.body", "body": f"{word} {{COPY}}".encode()}})
 """
 
 

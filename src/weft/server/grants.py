@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec.structs import replace as replace_fields
 
 from weft.engine.dependencies import check_unused
+from weft.engine.finished import finished
 from weft.errors import Refused
 from weft.manifest import Manifest
 from weft.server.deployments import Plan
@@ -94,7 +95,7 @@ class Grants:
         name, enabled = record.name, record.enabled and not lacking
         if lacking:
             self._check_disabled(record)
-        await asyncio.to_thread(self._store.set_grants, name, grants, enabled=enabled)
+        await finished(self._store.set_grants, name, grants, enabled=enabled)
         self._fleet.records[name] = replace(record, grants=grants, enabled=enabled)
         if lacking:
             await self._fleet.halt(name)

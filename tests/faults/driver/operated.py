@@ -19,12 +19,13 @@ APP = """
 import os
 from pathlib import Path
 WORD = "{word}"
+COPY = os.urandom(8).hex()
 async def app(scope, receive, send):
     if scope["type"] == "http":
         if scope["path"] == "/keep":
             Path(os.environ["WEFT_DATA_DIR"], "kept").write_text(WORD)
         await send({{"type": "http.response.start", "status": 200, "headers": []}})
-        await send({{"type": "http.response.body", "body": f"{{WORD}} {{os.getpid()}}".encode()}})
+        await send({{"type": "http.response.body", "body": f"{{WORD}} {{COPY}}".encode()}})
 """
 SECONDS = 5
 """For everything to come to rest."""
@@ -39,7 +40,7 @@ TOP = {
 
 @dataclass(frozen=True)
 class Seen:
-    """Plugins by name. ``stored`` and ``listed``: release, digest, enabled, grants; ``answers``: word and process."""
+    """Plugins by name. ``stored``, ``listed``: release, digest, enabled, grants; ``answers``: word and running copy."""
 
     stored: dict[str, tuple[Any, ...]]
     listed: dict[str, tuple[Any, ...]]
@@ -161,16 +162,13 @@ class Operated:
         deadline = time.monotonic() + SECONDS
         while not (idle := self._at_rest()) and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert idle, f"{self.plugins()} and {self._processes()} do not come to rest"
+        assert idle, f"{self.plugins()} do not come to rest"
 
     def _at_rest(self) -> bool:
         plugins = self.plugins()
         wanted = {member["pid"] for each in plugins for member in each["instances"]}
         moving = any(each["draining"] or each["state"] == "stopping" for each in plugins)
-        return not moving and self._processes() == wanted
-
-    def _processes(self) -> set[int]:
-        return children(self.server.process.pid)
+        return not moving and run_only(self.server.process.pid, wanted)
 
     def check(self, seen: Seen, *, of_no_moment: bool = False) -> None:
         """What is stored is listed, runs and answers; nothing else is there.
@@ -225,14 +223,24 @@ def entries(folder: Path) -> list[str]:
 
 
 def children(pid: int) -> set[int]:
-    """The living processes below ``pid``."""
+    """The living processes that ``pid`` is the parent of."""
     found: set[int] = set()
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             found |= {int(each) for each in tasks.read_text().split()}
         except OSError:
             continue
-    return found.union(*map(children, found))
+    return found
+
+
+def run_only(pid: int, wanted: set[int]) -> bool:
+    """Whether ``wanted`` run below ``pid``, and else only what starts and keeps them."""
+    own = children(pid)
+    below, workers, level = set(own), set[int](), own
+    while level := set[int]().union(*map(children, level)):
+        below |= level
+        workers |= {each for each in level if not children(each)}
+    return workers <= wanted <= below
 
 
 def _link(entry: Path) -> str:

@@ -69,11 +69,11 @@ class Child:
         ours, theirs = socket.socketpair()
         self._link = KeeperLink(ours, self._hear, self._lost)
         with theirs:
-            outputs = [await self._pipe(stream) for stream in ("stdout", "stderr")]
+            outputs: list[int] = []
             try:
-                await zygote.fork(Ends(theirs.fileno(), wire, *outputs))
-            except OSError as error:
-                raise ZygoteLostError(f"the zygote is gone: {error}") from error
+                for stream in ("stdout", "stderr"):
+                    await self._pipe(stream, outputs)
+                await self._fork(zygote, Ends(theirs.fileno(), wire, *outputs))
             finally:
                 for each in outputs:
                     os.close(each)
@@ -86,13 +86,19 @@ class Child:
             raise ZygoteLostError(f"the zygote is gone: {error}") from error
         self.report = await self._ready
 
-    async def _pipe(self, stream: str) -> int:
-        """A pipe that is read from here on; returns the end to write to."""
+    async def _fork(self, zygote: Zygote, ends: Ends) -> None:
+        try:
+            await zygote.fork(ends)
+        except OSError as error:
+            raise ZygoteLostError(f"the zygote is gone: {error}") from error
+
+    async def _pipe(self, stream: str, outputs: list[int]) -> None:
+        """A pipe that is read from here on; its end to write to is at once among ``outputs``, to be closed."""
         readable, writable = os.pipe()
+        outputs.append(writable)
         pipe = _Pipe(OutputReader(stream, self._take))
         await asyncio.get_running_loop().connect_read_pipe(lambda: pipe, os.fdopen(readable, "rb", 0))
         self._pipes.append(pipe)
-        return writable
 
     @property
     def tail(self) -> str:
