@@ -85,7 +85,8 @@ class Crew:
             self.live = tuple(await asyncio.gather(*starts))
         except BaseException:
             for task in starts:
-                task.cancel()
+                if not task.cancelling():  # a second time would cut short what it clears up
+                    task.cancel()
             started = await asyncio.gather(*starts, return_exceptions=True)
             await self._stop([each for each in started if isinstance(each, Member)])
             raise

@@ -61,8 +61,10 @@ class Spawner:
             await child.start(zygote, order, wire, place)
         except BaseException:
             child.kill()
-            await child.finished(0)
-            await self.release(child)
+            try:
+                await child.finished(0)
+            finally:
+                await self.release(child)
             raise
         return child
 
