@@ -109,9 +109,8 @@ class ProcessInstance:
             ours.setblocking(False)
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: self.channel.connection, sock=ours)
-            self._child = await self._spawn(theirs.fileno(), output)
-        self._end = loop.create_task(self._let_go(self._child))
-        self.sandbox = self._reached(self._child.report)
+            child = await self._spawn(theirs.fileno(), output)
+        self.sandbox = self._reached(child.report)
         try:
             await self.channel.greet(self._launch.limits.startup)
             answer = await self.channel.call("weft.start", [self._settings()])
@@ -129,7 +128,9 @@ class ProcessInstance:
     async def _spawn(self, wire: int, output: Output) -> Child:
         self._preparing = asyncio.create_task(self._holding.prepare())
         try:
-            return await self._spawner.spawn(self._launch, wire, output, self._on_refused, self._place)
+            child = await self._spawner.spawn(self._launch, wire, output, self._on_refused, self._place)
+            self._child, self._end = child, asyncio.create_task(self._let_go(child))  # ours before we wait again
+            return child
         except OSError as error:
             raise self.start_failed(f"its process cannot be started: {error}") from error
         finally:
