@@ -263,7 +263,12 @@ class ProcessInstance:
         assert self._child is not None
         assert self._end is not None
         await asyncio.shield(self._end)
-        ending = replace(ending_of(self._child.exited.result(), self._child.tail), peak_memory=self._child.peak_memory)
+        exceeded, peak = (self._hold.exceeded, self._hold.peak) if self._hold is not None else (None, None)
+        ending = replace(
+            ending_of(self._child.exited.result(), self._child.tail),
+            limit=exceeded,
+            peak_memory=peak or self._child.peak_memory,
+        )
         return ending if self._fault is None else replace(ending, how=self._fault.message, code=None, signal=None)
 
     async def drained(self) -> None:
