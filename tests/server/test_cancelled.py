@@ -34,7 +34,7 @@ def test_a_change_that_is_cut(hosting, state, upload, name):
     async def cut(nth):
         ends = []
         async with hosting(state) as host:
-            await host.operator.clear_up()
+            await host.operator.upkeep.clear_up()
             await host.restore()
             if host.store.plugin("shop") is None or name == "rollback":
                 await deploy(host, upload, f"first{nth}")
@@ -51,7 +51,7 @@ def test_a_change_that_is_cut(hosting, state, upload, name):
 
     async def look():
         async with hosting(state) as host:
-            await host.operator.clear_up()
+            await host.operator.upkeep.clear_up()
             assert all(error is None for _, error in await host.restore())
             assert [outcome async for outcome in host.loader.settle()] == []
             stored = host.store.plugin("shop")

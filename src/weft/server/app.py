@@ -238,7 +238,7 @@ class Server:
     async def load(self, preload: Sequence[Path], say: Progress) -> None:
         """Load the named plugins, then bring back the deployed ones. Under ``strict`` the first failure is raised."""
         say(_row("management", self.url(self.settings.management.domains[0])))
-        await self.operator.clear_up()
+        await self.operator.upkeep.clear_up()
         async for outcome in self.loader.preload(preload, say):
             self._announce(outcome, say)
             self._check_strictly()

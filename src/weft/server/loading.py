@@ -124,7 +124,7 @@ class Loader:
             with self._fleet.exclusive(name):
                 if name in self._fleet.records:
                     raise Conflict(f"there is a plugin {name} already: give this one another name")
-                await self._operator.purge(name)
+                await self._operator.upkeep.purge(name)
                 async with self._fleet.stored(source.folder) as digest:
                     await self._start(source, plan, digest, _of(name, progress))
         return name
@@ -305,7 +305,7 @@ class Loader:
                     self._waiting.append(attempt)
                 else:
                     yield attempt.over((what, error))
-        await self._operator.tidy()
+        await self._operator.upkeep.tidy()
 
     async def _try_all(self, attempts: Sequence[Attempt]) -> AsyncGenerator[Outcome, None]:
         """What came of each, in their order; those that may wait for others are left for ``settle``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,7 @@ from msgspec.structs import replace as replace_fields
 
 from weft.engine.dependencies import check_unused
 from weft.engine.finished import finished
-from weft.errors import Conflict, Refused, StorageFailed, WeftError
-from weft.packages.durable import remove_tree
+from weft.errors import Refused, WeftError
 from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
 from weft.server.changes import Changes
@@ -34,8 +33,8 @@ from weft.server.overview import Overview
 from weft.server.policy import merge_grants
 from weft.server.reading import Reading
 from weft.server.state import NewRelease, Standing, StateFolder, Store, StoredPlugin, StoredRelease
-from weft.server.state.failures import storing
 from weft.server.status import Deployed, Granted, deployed
+from weft.server.upkeep import Upkeep
 from weft.server.uploads import Upload, open_upload
 from weft.settings import ServerSettings
 from weft.types import Progress
@@ -50,9 +49,9 @@ class Operator(Overview):
         self, settings: ServerSettings, state: StateFolder, store: Store, fleet: Fleet, journal: Journal, logs: Logs
     ) -> None:
         super().__init__(settings, store, fleet, journal, logs)
-        self._state = state
         self._changes = Changes()
         self.reading = Reading(state.uploads)
+        self.upkeep = Upkeep(settings, state, store, fleet, logs)
         self.grants = Grants(settings, state.path, store, fleet, journal, self)
 
     async def close(self, grace: float) -> None:
@@ -86,7 +85,7 @@ class Operator(Overview):
         with self._fleet.exclusive(name), self._saying_what_serves(name):
             before = await asyncio.to_thread(self._before, name)
             if before is None:
-                await self.purge(name)
+                await self.upkeep.purge(name)
             operator, policy = self.operator_settings(name), self._settings.policy
             granted = merge_grants(before.grants if before else (), upload.allow)
             places = await asyncio.to_thread(self.grants.places, source.manifest, granted)
@@ -98,7 +97,7 @@ class Operator(Overview):
                 self._journal.record(name, "deploy_failed", str(error))
                 raise
             finally:
-                await self.tidy(name)
+                await self.upkeep.tidy(name)
 
     @contextmanager
     def _saying_what_serves(self, name: str) -> Iterator[None]:
@@ -158,19 +157,6 @@ class Operator(Overview):
         )
         self._store.commit_release(plan.name, release, grants=plan.grants, before=before)
 
-    async def tidy(self, name: str = "") -> None:
-        """Forget the old releases of a plugin, and files and data that nothing needs.
-
-        What fails here is tried again with the next change.
-        """
-        try:
-            if await asyncio.to_thread(self._store.plugin, name):
-                await finished(self._store.prune, name, keep=self._settings.keep_releases)
-            await self._fleet.collect(self._store.digests)
-            await self._purge_left()
-        except WeftError as error:
-            _log.warning("what nobody needs is still there", plugin=name, reason=str(error))
-
     # --- the life of a plugin ---------------------------------------------------------------------------------------
 
     async def remove(self, name: str, *, purge: bool = False) -> None:
@@ -184,41 +170,9 @@ class Operator(Overview):
             await self._fleet.forget(name)
             self._journal.record(name, "removed", f"{name} is removed")
             try:
-                await self.purge(name)
+                await self.upkeep.purge(name)
             finally:
-                await self.tidy(name)
-
-    async def purge(self, name: str) -> None:
-        """Remove the data and logs of a removed plugin, where that was asked for and is not done yet.
-
-        No other begins with them that has its name. Raises StorageFailed.
-        """
-        if name not in await asyncio.to_thread(self._store.purges):
-            return
-        with storing(f"remove the data and logs of {name}, which is removed itself,", self._state.path):
-            await finished(remove_tree, self._state.data(name))
-            await self._logs.remove(name)
-        try:
-            await finished(self._store.purged, name)
-        except StorageFailed as error:
-            _log.warning("it is looked again for the data of a removed plugin", plugin=name, reason=str(error))
-
-    async def _purge_left(self) -> None:
-        for name in await asyncio.to_thread(self._store.purges) - self._fleet.records.keys():
-            with suppress(Conflict), self._fleet.exclusive(name):  # it is being removed, or deployed anew: that does it
-                await self.purge(name)
-
-    async def clear_up(self) -> None:
-        """Remove data that a server which was killed has left: of plugins that were purged, or never came to serve.
-
-        Before anything is started.
-        """
-        try:
-            await self._purge_left()
-            known = {each.name for each in await asyncio.to_thread(self._store.plugins)}
-            await finished(self._state.drop_empty_data, known)
-        except StorageFailed as error:
-            _log.warning("data that nobody needs is still there", reason=str(error))
+                await self.upkeep.tidy(name)
 
     async def enable(self, name: str) -> Deployed:
         """Start a disabled plugin in its current release, and with the server from now on."""
