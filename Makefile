@@ -7,7 +7,7 @@ SOURCES := src tests tools benchmarks
 # Commands that change nothing when they are repeated leave a stamp here.
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help serve test check format lock bench docs reference release soak faults clean
+.PHONY: help serve test check format lock bench docs reference release soak faults fuzz clean
 .DELETE_ON_ERROR:
 
 help: ## name the targets
@@ -48,6 +48,9 @@ soak: $(STAMPS)/server $(STAMPS)/bench ## swap under load for long (SECONDS_LONG
 
 faults: $(STAMPS)/dev ## fail, kill or cancel every operation at each of its steps: about an hour
 	WEFT_FAULTS=all $(BIN)/pytest tests/faults tests/engine/test_cancelled.py tests/server/test_cancelled.py $(ARGS)
+
+fuzz: $(STAMPS)/dev ## feed changed streams to every reader of what comes from outside (SECONDS_LONG=60)
+	$(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS_LONG),60) $(ARGS)
 
 lock: $(STAMPS)/dev ## resolve the requirements anew (ARGS=--upgrade)
 	tools/lock $(UV) $(ARGS)

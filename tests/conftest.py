@@ -231,6 +231,24 @@ def shared_weft_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
         yield start
 
 
+# --- programs in Go --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def go_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``go_program(name)``: ``tests/go/NAME/main.go``, built once. Mark its tests ``system_package("go")``."""
+    folder = tmp_path_factory.mktemp("go")
+
+    @cache
+    def build(name: str) -> Path:
+        command = ["go", "build", "-o", str(folder / name), "main.go"]
+        env = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off"}
+        subprocess.run(command, cwd=Path(__file__).parent / "go" / name, env=env, check=True, timeout=100)
+        return folder / name
+
+    return build
+
+
 # --- what a machine may lack ----------------------------------------------------------------------------------------
 
 
