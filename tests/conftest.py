@@ -138,6 +138,13 @@ class WeftServer:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def rpc(self) -> str:
+        """ADDRESS:PORT of GLoom's RPC, as the server printed it."""
+        found = re.search(r"^rpc +(?:tcp|tls)://(\S+)$", self.text, re.MULTILINE)
+        assert found, f"weft serve printed no address for RPC:\n{self.text}"
+        return found[1]
+
+    @property
     def text(self) -> str:
         """What the server printed until now, both streams."""
         return self.output.read_text()
@@ -196,7 +203,7 @@ def _servers(home: Path) -> Iterator[StartServer]:
     ) -> WeftServer:
         state = state or home / "state"
         output = home / f"serve-{len(started)}.log"
-        command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, arguments)]
+        command = [str(Path(sys.executable).parent / "weft"), "serve", "--rpc-port", "0", *map(str, arguments)]
         command += ["--port", "0", "--state", str(state)]
         with output.open("w") as sink:
             process = spawn(

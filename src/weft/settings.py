@@ -61,6 +61,27 @@ class ManagementSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Largest archive that can be uploaded."""
 
 
+class RpcSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[rpc]``: GLoom's RPC, in gob and in JSON. ``rpc_port`` says on which port."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; beyond loopback, the three files below are needed."""
+    certificate: Path | None = None
+    """PEM file; with ``key`` and ``client_ca``, the port speaks TLS, to that authority's clients alone."""
+    key: Path | None = None
+    """PEM file with the certificate's key."""
+    client_ca: Path | None = None
+    """PEM file with the certificates of the authority that clients' certificates are from."""
+    read_timeout: float = 60.0
+    """Longest silence within a call, and longest time that a client may leave its answers unread."""
+    idle_timeout: float = 86_400.0
+    """Idle time of a connection between calls; Go's clients do not connect again by themselves."""
+    max_connections: int = 64
+    """Open connections; past it new ones are closed."""
+    max_in_flight: int = 64
+    """Calls under way on one connection; past it no more are read."""
+
+
 class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[policy]``: the most that a plugin that arrives (deploy, upload, RPC, URL) may have without a grant.
 
@@ -164,6 +185,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Address to listen on; beyond loopback, management needs the token."""
     port: int = 3000
     """0: any free port."""
+    rpc_port: int | None = None
+    """Port of GLoom's RPC; 0: any free one. None: 7143, or no RPC where another program has that."""
     state: Path
     """Folder of all that is kept: ``$WEFT_STATE``, else ``$XDG_DATA_HOME/weft``, else ``~/.local/share/weft``."""
     log_level: LogLevel = "info"
@@ -180,6 +203,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What the front allows of clients."""
     management: ManagementSettings = ManagementSettings()
     """Where management is served, and what it takes."""
+    rpc: RpcSettings = RpcSettings()
+    """Where GLoom's RPC is served, and what it allows of clients."""
     policy: PolicySettings = PolicySettings()
     """The most that a plugin that arrives may have without a grant."""
     supervision: SupervisionSettings = SupervisionSettings()

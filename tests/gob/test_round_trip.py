@@ -99,6 +99,13 @@ def test_a_stream_may_come_in_any_pieces(data, kind, size):
     assert [filled(kind, each) for each in found] == [value]
 
 
+@pytest.mark.parametrize("behind", [b"", b"\3\2\0\2"])
+def test_a_large_value_is_read_whatever_follows(decoded, behind):
+    kind = Struct("P", (("Data", Basic.BYTES), ("Last", Basic.STRING)))
+    value = {"Data": bytes(range(256)) * 1000, "Last": "z"}
+    assert decoded(Encoder().encode(kind, value) + behind) == [value, *([1] if behind else [])]
+
+
 def test_a_type_is_described_once():
     encoder, kind = Encoder(), Slice(Struct("P", (("Name", Basic.STRING),)))
     first, second = (encoder.encode(kind, [{"Name": "a"}]) for _ in range(2))

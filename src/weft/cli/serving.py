@@ -15,6 +15,9 @@ from weft.types import LEVELS
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--host", help="Address to listen at.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port for HTTP; 0: any free one.  [default: 3000]")
+@click.option(
+    "--rpc-port", type=click.IntRange(0, 65535), help="Port for GLoom's RPC.  [default: 7143, where it is free]"
+)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="weft.toml.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="[default: info]")
 @click.option("--strict", is_flag=True, default=None, help="Exit 1 when a PATH cannot be served.")

@@ -17,7 +17,7 @@ class Cursor:
 
     __slots__ = ("_data", "_left", "_limits", "at", "end")
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
+    def __init__(self, data: bytes | memoryview, limits: Limits) -> None:
         self._data = data
         self._limits = limits
         self._left = limits.values
@@ -55,7 +55,7 @@ class Cursor:
         if size > self.end - at:
             raise Malformed(f"{size} bytes are announced at byte {at}, {self.end - at} are left")
         self.at = at + size
-        return self._data[at : at + size]
+        return bytes(self._data[at : at + size])
 
     def sized(self) -> bytes:
         """As many bytes as the number before them says."""

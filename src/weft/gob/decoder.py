@@ -13,12 +13,17 @@ from weft.gob.reading import BASIC, Concrete, Read, lookup, reader_of
 from weft.gob.types import DESCRIPTIONS, INTERFACE, LEAST_ID, WIRE_TYPE, Node, Record
 
 
-class _Sign(Enum):
+class Sign(Enum):
+    """What there is instead of a value."""
+
     NEED_DATA = "need data"
 
 
-NEED_DATA: Final[Literal[_Sign.NEED_DATA]] = _Sign.NEED_DATA
+NEED_DATA: Final[Literal[Sign.NEED_DATA]] = Sign.NEED_DATA
 """There is no whole value yet."""
+
+_LARGE = 64 * 1024
+"""Bytes of a message from which on it is not copied where it need not be."""
 
 
 class _Unfinished(Exception):  # noqa: N818 - no error: a value goes on in the next message
@@ -87,7 +92,7 @@ class Decoder:
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
-    def _message(self) -> bytes | None:
+    def _message(self) -> bytes | memoryview | None:
         """The next whole message, with the value before it that it goes on with; None: it is not there yet."""
         buffer = self._buffer
         if not buffer:
@@ -104,7 +109,10 @@ class Decoder:
             return None
         return self._cut(head, size)
 
-    def _cut(self, head: int, size: int) -> bytes:
+    def _cut(self, head: int, size: int) -> bytes | memoryview:
+        if size >= _LARGE and head + size == len(self._buffer) and not self._held:
+            whole, self._buffer = self._buffer, bytearray()
+            return memoryview(whole)[head:]
         begin = 0 if self._held else head
         with memoryview(self._buffer) as view:
             message = self._held + view[begin : head + size]
@@ -112,12 +120,12 @@ class Decoder:
         self._held = b""
         return message
 
-    def _hold(self, message: bytes) -> None:
+    def _hold(self, message: bytes | memoryview) -> None:
         """A new type within an interface ended the message, and the value goes on in the next: read it anew then."""
         self._pieces += 1
         if self._pieces >= self._limits.pieces:
             raise OverLimit(f"a value in more than {self._limits.pieces} messages")
-        self._held = message
+        self._held = bytes(message)
         for number, size in self._fresh.items():
             del self._readers[number]
             self._records.discard(number)

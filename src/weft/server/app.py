@@ -8,7 +8,7 @@ import gc
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -36,6 +36,7 @@ from weft.server.management.orphans import adopting
 from weft.server.management.service import ManagementService
 from weft.server.operator import Operator
 from weft.server.router import Router
+from weft.server.rpc.serving import Served, serving
 from weft.server.signals import Stopping
 from weft.server.state import StateFolder, Store
 from weft.server.status import PluginStatus, missing_protections
@@ -95,6 +96,7 @@ class Server:
         self.loader = Loader(settings, self.store, self.fleet, self.operator, self.journal)
         self.figures = Figures(self.engine.plugins, self._traffic)
         self.port = settings.port
+        self.rpc = Served(None, "not yet served")
         self.ready = False
         self._debugging = debug is not None
         self._stack = AsyncExitStack()
@@ -112,6 +114,7 @@ class Server:
             stack.push_async_callback(self.trials.close)
             stack.push_async_callback(self.loader.close)
             await stack.enter_async_context(self._listening())
+            self.rpc = await stack.enter_async_context(self._serving_rpc())
             self._stack = stack.pop_all()
         return self
 
@@ -204,6 +207,9 @@ class Server:
             url=self.url,
         )
 
+    def _serving_rpc(self) -> AbstractAsyncContextManager[Served]:
+        return serving(self.settings, self.operator, self.state.uploads, self._managers, grace=CHANGES_GRACE)
+
     def _managers(self) -> list[int]:
         plugins = [each for each in self.engine.plugins.values() if each.manifest.permissions.manage]
         return [member.pid for each in plugins for member in each.instances if member.pid is not None]
@@ -238,6 +244,7 @@ class Server:
     async def load(self, preload: Sequence[Path], say: Progress) -> None:
         """Load the named plugins, then bring back the deployed ones. Under ``strict`` the first failure is raised."""
         say(_row("management", self.url(self.settings.management.domains[0])))
+        say(_row("rpc", self.rpc.told))
         await self.operator.upkeep.clear_up()
         async for outcome in self.loader.preload(preload, say):
             self._announce(outcome, say)

@@ -105,6 +105,7 @@ def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
     """Make the file's relative paths lead from the file's folder, not from wherever the server is started."""
     plugins = tree.get("plugins")
     tables = [(tree, "state"), *((tree.get("http"), key) for key in ("tls_certificate", "tls_key"))]
+    tables += [(tree.get("rpc"), key) for key in ("certificate", "key", "client_ca")]
     tables += [(table, "file") for table in (plugins.values() if isinstance(plugins, dict) else ())]
     for table, key in tables:
         if isinstance(table, dict) and isinstance(table.get(key), str):

@@ -32,6 +32,10 @@ class Overview:
         """Every plugin, by name."""
         return [self.status(name) for name in sorted(self._fleet.records)]
 
+    def domains(self) -> dict[str, tuple[str, ...]]:
+        """Where each plugin is served, by name; nothing else is looked at."""
+        return {name: record.domains for name, record in sorted(self._fleet.records.items())}
+
     def status(self, name: str) -> PluginStatus:
         """One plugin, by name or by a title that only it has. Raises UnknownPlugin."""
         record = self._fleet.record(self.resolved(name))

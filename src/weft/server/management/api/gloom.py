@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from weft.errors import PluginError, Refused, StorageFailed, UnknownPlugin, UsageError, WeftError
+from weft.errors import StorageFailed, UsageError, WeftError
+from weft.server.gloom import DELETED, UPDATED, UPLOADED, told
 from weft.server.management.api.context import Context, context_of
 from weft.server.management.forms import receive
 from weft.server.uploads import Upload
@@ -35,7 +36,7 @@ FORM = {
 
 @router.get("", summary="The plugins, each with its domains")
 async def list_plugins(request: Request) -> list[dict[str, Any]]:
-    return [{"name": each.name, "domains": list(each.domains)} for each in context_of(request).operator.plugins()]
+    return [{"name": name, "domains": list(of)} for name, of in context_of(request).operator.domains().items()]
 
 
 @router.post("", summary="Upload a plugin, or replace the one of its name", openapi_extra=FORM)
@@ -48,7 +49,7 @@ async def upload_plugin(request: Request) -> Response:
     except UsageError as error:
         return PlainTextResponse(str(error), 400)
     except WeftError as error:
-        return PlainTextResponse(_told(error))
+        return PlainTextResponse(told(error))
 
 
 async def _upload(request: Request, context: Context) -> str:
@@ -66,23 +67,15 @@ async def _upload(request: Request, context: Context) -> str:
             spare_preloaded=True,
         )
         deployed = await context.deploys.begin(lambda tell: context.operator.deploy(upload, progress=tell)).result()
-        return "Plugin uploaded successfully" if deployed.created else "Plugin updated successfully"
+        return UPLOADED if deployed.created else UPDATED
 
 
 @router.delete("/{name}", summary="Remove a plugin")
 async def delete_plugin(name: str, request: Request) -> Response:
     try:
         await context_of(request).operator.remove(name)
-    except UnknownPlugin:
-        return PlainTextResponse("Plugin not found")
     except StorageFailed:
         raise
     except WeftError as error:
-        return PlainTextResponse(_told(error))
-    return PlainTextResponse("Plugin deleted successfully")
-
-
-def _told(error: WeftError) -> str:
-    if isinstance(error, Refused) and " is preloaded: " in str(error):
-        return "Plugin is preloaded"
-    return f"plugin reported error: {error.message}" if isinstance(error, PluginError) else str(error)
+        return PlainTextResponse(told(error))
+    return PlainTextResponse(DELETED)
