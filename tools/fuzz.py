@@ -6,17 +6,23 @@ Prints one line per reader; exits 1, with the stream, where one crashes, takes l
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import resource
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from weft.errors import WeftError
-from weft.gob import NEED_DATA, Decoder
+from weft.errors import WeftError, WrongArgument
+from weft.gob import NEED_DATA, Basic, Decoder
+from weft.gob.decoder import Sign
+from weft.server.rpc.calls import Codec
+from weft.server.rpc.gloom_rpc import UPLOAD
+from weft.server.rpc.gob_codec import GobCodec
+from weft.server.rpc.json_codec import JsonCodec
 
 ROOT = Path(__file__).parents[1]
 LONG = 5.0
@@ -42,7 +48,34 @@ def gobs() -> list[bytes]:
     return [bytes.fromhex(line.split()[1]) for line in lines]
 
 
-READERS: dict[str, tuple[Reader, Callable[[], list[bytes]]]] = {"gob": (read_gob, gobs)}
+def read_calls(codec: Codec, pieces: Sequence[bytes]) -> None:
+    """Each call with its argument, whatever it is for."""
+    for piece in pieces:
+        codec.feed(piece)
+        while not isinstance(call := codec.next_call(), Sign):
+            for kind in (UPLOAD, Basic.STRING):
+                with suppress(WrongArgument):
+                    codec.argument(call, kind)
+
+
+def json_calls() -> list[bytes]:
+    """Streams as Go's clients send them, and with what JSON has besides."""
+    upload = {"FileName": "a.py", "name": "a", "domains": ["a.localhost", "b"], "data": "YXBwID0gMQ=="}
+    calls: list[dict[str, object]] = [
+        {"method": "GloomRPC.ListPlugins", "params": [{}], "id": 0},
+        {"method": "GloomRPC.UploadPlugin", "params": [upload], "id": 1},
+        {"method": "GloomRPC.DeletePlugin", "params": ['a"\\ü\n'], "id": "b"},
+        {"method": "GloomRPC.Nope", "params": [None, True, -1.5e3, [[{"a": {}}]]], "id": None},
+    ]
+    lines = [json.dumps(call).encode() + b"\n" for call in calls]
+    return [*lines, b"".join(lines)]
+
+
+READERS: dict[str, tuple[Reader, Callable[[], list[bytes]]]] = {
+    "gob": (read_gob, gobs),
+    "rpc in gob": (lambda pieces: read_calls(GobCodec(2**20), pieces), gobs),
+    "rpc in JSON": (lambda pieces: read_calls(JsonCodec(2**20), pieces), json_calls),
+}
 """Each with the streams that are changed."""
 
 

@@ -27,6 +27,9 @@ LARGE = 1024 * 1024
 _AT_ONCE = 256
 """Calls that one connection has answered in one turn of the loop."""
 
+_LINGER = 2.0
+"""Seconds for which a client may go on sending what nobody reads, once it was told that its connection ends."""
+
 _log = structlog.get_logger("weft.rpc")
 
 
@@ -69,7 +72,7 @@ class Connection(asyncio.Protocol):
         """See asyncio. A client that sends no more still gets its answers."""
         self._eof = True
         self._advance()
-        if self._codec is None and not self._ended:
+        if self._codec is None:
             self.close()
         return not self._ended and not self.peer.tls
 
@@ -85,8 +88,9 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline has come."""
-        waiting = self._codec.waiting if self._codec else 0
-        _log.info("a client was silent for too long", peer=self.peer.remote, within=f"{waiting} bytes of a call")
+        if not self._ended:
+            waiting = self._codec.waiting if self._codec else 0
+            _log.info("a client was silent for too long", peer=self.peer.remote, within=f"{waiting} bytes of a call")
         self.abort()
 
     def _fail(self, error: WeftError) -> None:
@@ -95,7 +99,18 @@ class Connection(asyncio.Protocol):
         if self._codec is not None:
             self._out.append(self._codec.last_words(str(error)))
         self._flush()
-        self.close()
+        if self._transport.can_write_eof() and not self._eof:
+            self._linger()
+        else:
+            self.close()
+
+    def _linger(self) -> None:
+        """Closed with bytes unread, the client would lose its last answer: drop for a while what it still sends."""
+        self._ended = True
+        self._codec = None
+        self._leave()
+        self._transport.write_eof()
+        self.deadline = self._listener.loop.time() + _LINGER
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -158,6 +173,8 @@ class Connection(asyncio.Protocol):
     def _wait(self) -> None:
         """Set the deadline by what is waited for."""
         settings, now = self._listener.settings, self._listener.loop.time()
+        if self._ended:
+            return
         if Reason.UNREAD in self._gate:
             self.deadline = now + settings.read_timeout
         elif self._under_way or not self._gate.open:
@@ -209,7 +226,7 @@ class Connection(asyncio.Protocol):
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        if self._out and not self._transport.is_closing():
+        if self._out and not self._ended and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
