@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "swap_time",
         "memory",
         "deploy_time",
+        "rpc_list",
     ),
     "The library": (
         "calls_small",

@@ -26,7 +26,7 @@ from harness.servers import BENCH, CPEX, ROOT, peers_python
 
 PEERS = ROOT / "benchmarks/peers"
 GO = ROOT / "build/goplugin"
-"""Where go-plugin's two programs are built; Go keeps its modules and what it compiled below it."""
+"""Where go-plugin's two programs are built."""
 START = 60.0
 """Seconds until a host is ready: its plugin runs, and has answered."""
 END = 20.0
@@ -99,17 +99,16 @@ def _python(name: str, *arguments: str, environment: str | None = None) -> list[
     return [python, str(PEERS / f"{name}.py"), *arguments]
 
 
-def _go() -> list[str]:
-    """go-plugin's host, built together with its plugin."""
+def go_build(source: Path, target: Path, *packages: str) -> Path:
+    """The folder with these packages' programs; what Go keeps besides lies below it. Raises AbsentError."""
     if shutil.which("go") is None:
         raise AbsentError("there is no Go here")
-    GO.mkdir(parents=True, exist_ok=True)
-    env = {"GOMODCACHE": str(GO / "modules"), "GOCACHE": str(GO / "compiled"), "GOTOOLCHAIN": "local"}
+    target.mkdir(parents=True, exist_ok=True)
+    env = {"GOMODCACHE": str(target / "modules"), "GOCACHE": str(target / "compiled"), "GOTOOLCHAIN": "local"}
     env["GOFLAGS"] = "-mod=readonly -modcacherw -trimpath"
-    command = ["go", "build", "-o", f"{GO}/", "./host", "./plugin"]
     done = subprocess.run(
-        command,
-        cwd=PEERS / "goplugin",
+        ["go", "build", "-o", f"{target}/", *packages],
+        cwd=source,
         env={**os.environ, **env},
         capture_output=True,
         text=True,
@@ -118,7 +117,12 @@ def _go() -> list[str]:
     )
     if done.returncode:
         raise AbsentError(f"go build: {done.stderr.strip().splitlines()[-1][:200]}")
-    return [str(GO / "host")]
+    return target
+
+
+def _go() -> list[str]:
+    """go-plugin's host, built together with its plugin."""
+    return [str(go_build(PEERS / "goplugin", GO, "./host", "./plugin") / "host")]
 
 
 COMMANDS: dict[str, Callable[[], Sequence[str]]] = {

@@ -216,8 +216,8 @@ access_log = false
 class Weft:
     """``weft serve``, with the application deployed through its management API."""
 
-    def __init__(self, folder: Path, port: int, program: Program) -> None:
-        self.folder, self.port, self.program = folder, port, program
+    def __init__(self, folder: Path, port: int, rpc_port: int, program: Program) -> None:
+        self.folder, self.port, self.rpc_port, self.program = folder, port, rpc_port, program
 
     def pids(self) -> list[int]:
         return self.program.pids()
@@ -259,13 +259,13 @@ def weft(folder: Path, *, beside: int = 0, start: float = START) -> Iterator[Wef
     (folder / "others").mkdir()
     (folder / "weft.toml").write_text(CONFIGURATION)
     others = [_other(folder / "others", number) for number in range(beside)]
-    port = free_port()
+    port, rpc_port = free_port(), free_port()
     command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, others)]
-    command += ["--port", str(port), "--state", str(folder / "state")]
+    command += ["--port", str(port), "--rpc-port", str(rpc_port), "--state", str(folder / "state")]
     command += ["--config", str(folder / "weft.toml"), "--log-level", "warning"]
     program = Program(command, folder, folder / "log")
     with running(program):
-        server = Weft(folder, port, program)
+        server = Weft(folder, port, rpc_port, program)
         program.wait(lambda: get(port, "/readyz", "localhost") is not None, start)
         server.swap(0)
         program.wait(lambda: get(port) is not None, START)

@@ -1,0 +1,3 @@
+module gorpc
+
+go 1.19
