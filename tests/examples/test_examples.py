@@ -113,6 +113,23 @@ def test_all_examples_side_by_side(weft_server):
             ask(site)
 
 
+def test_the_manager_manages_by_rpc(weft_server, free_port):
+    rpc = free_port()
+    env = {"GLOOM_RPC": f"127.0.0.1:{rpc}"}
+    port = weft_server(EXAMPLES / "manager.py", EXAMPLES / "hello.py", "--rpc-port", rpc, env=env).port
+    hello = (EXAMPLES / "hello.py").read_bytes()
+    with closing(Site(port, "manager")) as site, closing(Site(port, "second")) as second:
+        assert '<td>hello<td>hello.localhost<td><button value="hello">' in site.get("/").text
+        assert site.client.put("/plugins/second", content=hello).text == "Plugin uploaded successfully\n"
+        assert second.get("/Ada").text == "hello, Ada\n"
+        taken = site.client.put("/plugins/third?domain=hello.localhost", content=hello)
+        assert taken.text == "Domain hello.localhost already exists\n"
+        assert site.client.put("/plugins/no.name", content=hello).text == "invalid plugin name\n"
+        assert site.client.delete("/plugins/hello").text == "Plugin is preloaded\n"
+        assert site.client.delete("/plugins/second").text == "Plugin deleted successfully\n"
+        assert "second" not in site.get("/").text
+
+
 def test_the_shipped_database_is_what_its_source_makes():
     folder = EXAMPLES / "datasette"
     source = f"file:{folder / 'weaving.db'}?mode=ro"

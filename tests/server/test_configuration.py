@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weft.errors import UsageError
-from weft.server.configuration import read_settings, setting_names
+from weft.server.configuration import CHROOT, read_settings, setting_names
 from weft.settings import default_state
 
 
@@ -120,6 +120,14 @@ def test_glooms_plugins_table(read, tmp_path):
     text += 'file = "a.py"\nname = "a"\ndomains = ["a.example.org"]\n'
     (entry,) = read(text).preload
     assert (entry.file, entry.name, entry.domains) == (tmp_path / "plugs" / "a.py", "a", ("a.example.org",))
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_glooms_chroot_is_the_sandbox_and_that_is_said(tmp_path, value):
+    file, notes = tmp_path / "weft.toml", []
+    file.write_text(f"enableChroot = {value}\n")
+    read_settings(file, {}, {}, note=notes.append)
+    assert notes == [f"note: {file}: enableChroot: {CHROOT}"]
 
 
 def test_glooms_environment(read, tmp_path):

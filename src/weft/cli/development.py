@@ -32,7 +32,8 @@ TASK = "task@1"
 def develop(source: Path, *, host: str, port: int, output: Output, debugger: bool = False) -> None:
     """Serve ``source`` until Ctrl-C. Raises what keeps the server from starting."""
     with tempfile.TemporaryDirectory(prefix="weft-dev-") as state:
-        settings = ServerSettings(host=host, port=port, state=Path(state), http=HttpSettings(access_log=False))
+        quiet = HttpSettings(access_log=False)
+        settings = ServerSettings(host=host, port=port, rpc_port=0, state=Path(state), http=quiet)
         configure_logging("warning")
         asyncio.run(_Development(source.resolve(), settings, output, debugger=debugger).run())
 

@@ -38,7 +38,8 @@ def serve(session: Session, paths: tuple[Path, ...], config: Path | None, **flag
 
     gc.enable()
     given = session.given_state
-    settings = read_settings(config, os.environ, {**flags, "state": str(given.absolute()) if given else None})
+    flags["state"] = str(given.absolute()) if given else None
+    settings = read_settings(config, os.environ, flags, note=session.output.progress)
     configure_logging(settings.log_level)
     uvloop.run(run(settings, paths, say=session.output.say))
 

@@ -25,6 +25,7 @@ from weft.manifest import values
 from weft.manifest.rules import Invalid, suggestion
 from weft.server import policy
 from weft.settings import Preload, ServerSettings, SupervisionSettings, default_state
+from weft.types import Progress
 
 T = TypeVar("T", bound=Struct)
 
@@ -33,6 +34,7 @@ TIMES = frozenset({"startup", "call", "drain", "websocket_ping", *SupervisionSet
 SIZES = frozenset({"memory", "disk", "log_bytes"})
 MANAGEMENT = "gloomi"
 """The name by which GLoom's own management is among its preloaded plugins."""
+CHROOT = "the sandbox is in its place, and every plugin runs in it; `weft doctor` says what this machine can enforce"
 OTHER_VARIABLES = frozenset({"WEFT_CONFIG", "WEFT_DEBUG", "WEFT_TOKEN", "WEFT_DATA_DIR"})
 """Variables of the commands and of plugins, that are no settings."""
 
@@ -45,14 +47,17 @@ class _Problems(list[str]):
             raise UsageError("\n".join(self))
 
 
-def read_settings(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> ServerSettings:
+def read_settings(
+    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any], *, note: Progress = lambda _line: None
+) -> ServerSettings:
     """The server's settings, checked.
 
     ``file`` is ``weft.toml`` (None: there is none), ``flags`` are settings by dotted name (``http.tls_key``); those
-    that are None were not given. Raises UsageError that lists every problem of all three.
+    that are None were not given. ``note`` is told what is understood otherwise than it is written. Raises UsageError
+    that lists every problem of all three.
     """
     problems = _Problems()
-    tree = _from_file(file, problems) if file else {}
+    tree = _from_file(file, problems, note) if file else {}
     preload = tree.pop("preload", [])
     preload += _preloaded(environ, problems)
     for source in (_from_environment(environ, problems), _from_flags(flags)):
@@ -79,7 +84,7 @@ class _Sourced:
         self.value = value
 
 
-def _from_file(file: Path, problems: _Problems) -> dict[str, Any]:
+def _from_file(file: Path, problems: _Problems, note: Progress) -> dict[str, Any]:
     try:
         tree = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -89,7 +94,9 @@ def _from_file(file: Path, problems: _Problems) -> dict[str, Any]:
         problems.append(f"{file}: is not TOML: {error}")
         return {}
     folder = file.absolute().parent
-    tree.pop("enableChroot", None)  # GLoom's: every plugin of Weft is isolated, chroot or not
+    if "enableChroot" in tree:
+        del tree["enableChroot"]
+        note(f"note: {file}: enableChroot: {CHROOT}")
     plugin_dir = tree.pop("pluginDir", None)
     if isinstance(tree.get("plugins"), list):
         base = folder / plugin_dir if isinstance(plugin_dir, str) else folder
