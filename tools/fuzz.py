@@ -17,8 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from weft.errors import WeftError, WrongArgument
-from weft.gob import NEED_DATA, Basic, Decoder
-from weft.gob.decoder import Sign
+from weft.gob import NEED_DATA, Basic, Decoder, Sign
 from weft.server.rpc.calls import Codec
 from weft.server.rpc.gloom_rpc import UPLOAD
 from weft.server.rpc.gob_codec import GobCodec

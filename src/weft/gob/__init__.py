@@ -3,7 +3,7 @@
 Source: the documentation of Go's package encoding/gob, and what its own encoder sends.
 """
 
-from weft.gob.decoder import NEED_DATA, Decoder
+from weft.gob.decoder import LARGE, NEED_DATA, Decoder, Sign
 from weft.gob.encoder import Encoder
 from weft.gob.errors import GobError, Malformed, NotEncodable, OverLimit
 from weft.gob.limits import Limits
@@ -11,6 +11,7 @@ from weft.gob.reading import Concrete
 from weft.gob.types import Array, Basic, Map, Slice, Struct, Type
 
 __all__ = [
+    "LARGE",
     "NEED_DATA",
     "Array",
     "Basic",
@@ -23,6 +24,7 @@ __all__ = [
     "Map",
     "NotEncodable",
     "OverLimit",
+    "Sign",
     "Slice",
     "Struct",
     "Type",

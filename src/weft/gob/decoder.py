@@ -17,12 +17,15 @@ class Sign(Enum):
     """What there is instead of a value."""
 
     NEED_DATA = "need data"
+    LARGE = "large"
 
 
 NEED_DATA: Final[Literal[Sign.NEED_DATA]] = Sign.NEED_DATA
 """There is no whole value yet."""
+LARGE: Final[Literal[Sign.LARGE]] = Sign.LARGE
+"""The next message is larger than was asked for."""
 
-_LARGE = 64 * 1024
+_TAKEN_OVER = 64 * 1024
 """Bytes of a message from which on it is not copied where it need not be."""
 
 
@@ -60,12 +63,13 @@ class Decoder:
         """Bytes that came and are no whole value yet."""
         return len(self._buffer) + len(self._held)
 
-    def next_value(self) -> Any:
+    def next_value(self, at_most: int | None = None) -> Any:
         """The next value, or NEED_DATA. What types look like in Python is said in ``gob.types``.
 
+        LARGE where a message of more than ``at_most`` bytes has come: ask again, in a thread, for one of any size.
         Raises Malformed, OverLimit.
         """
-        while (message := self._message()) is not None:
+        while not isinstance(message := self._message(at_most), Sign):
             cursor = Cursor(message, self._limits)
             number = cursor.signed()
             if number < 0:
@@ -83,7 +87,7 @@ class Decoder:
                 raise Malformed(f"{cursor.end - cursor.at} bytes are left in a message behind its value")
             if number >= 0:
                 return value
-        return NEED_DATA
+        return message
 
     def end(self) -> None:
         """Nothing more comes. Raises Malformed when that is within a value."""
@@ -92,25 +96,25 @@ class Decoder:
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
-    def _message(self) -> bytes | memoryview | None:
-        """The next whole message, with the value before it that it goes on with; None: it is not there yet."""
+    def _message(self, at_most: int | None) -> bytes | memoryview | Sign:
+        """The next whole message, with the value before it that it goes on with."""
         buffer = self._buffer
         if not buffer:
-            return None
+            return NEED_DATA
         head = 1 if buffer[0] < 0x80 else 1 + 0x100 - buffer[0]
         if head > 9:
             raise Malformed(f"a message begins with the length of a length of {head - 1} bytes: 8 are the most")
         if len(buffer) < head:
-            return None
+            return NEED_DATA
         size = buffer[0] if head == 1 else int.from_bytes(buffer[1:head], "big")
         if size + len(self._held) > self._limits.message_bytes:
             raise OverLimit(f"a message of {size} bytes: the limit is {self._limits.message_bytes}")
         if len(buffer) < head + size:
-            return None
-        return self._cut(head, size)
+            return NEED_DATA
+        return LARGE if at_most is not None and size > at_most else self._cut(head, size)
 
     def _cut(self, head: int, size: int) -> bytes | memoryview:
-        if size >= _LARGE and head + size == len(self._buffer) and not self._held:
+        if size >= _TAKEN_OVER and head + size == len(self._buffer) and not self._held:
             whole, self._buffer = self._buffer, bytearray()
             return memoryview(whole)[head:]
         begin = 0 if self._held else head

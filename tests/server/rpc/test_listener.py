@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from weft.errors import UsageError
 from weft.gob import Array, Basic, Encoder, Map, Slice, Struct
 from weft.server.rpc.calls import Method
-from weft.server.rpc.connection import LARGE
+from weft.server.rpc.connection import LARGE_BYTES as LARGE
 
 DATA = Struct("Sent", (("Data", Basic.BYTES),))
 
@@ -410,6 +411,29 @@ def test_few_large_calls_arrive_at_a_time(listening, kinds, run):
             service.go.set()
             assert [(await client.answer())[1] for client in clients[:4]] == [6 * LARGE] * 4
             assert service.most_held == 2
+
+    run(main())
+
+
+def test_a_large_call_holds_up_only_what_comes_behind_it(listening, kinds, run):
+    async def main():
+        service = Service()
+        service.go.set()
+        async with listening(service.services, most=8 * LARGE) as connect:
+            gob, json_, other = await connect(kinds[0]), await connect(kinds[1]), await connect(kinds[1])
+            data = bytes(range(256)) * (2 * LARGE // 256)
+            gob.call("S.Keep", DATA, {"Data": data})
+            gob.call("S.Echo", Basic.STRING, "behind")
+            json_.call("S.Keep", {"data": base64.b64encode(data).decode()}, number=1)
+            json_.call("S.Keep", {"data": "?" * 2 * LARGE}, number=2)
+            json_.call("S.Echo", "behind", number=3)
+            await until(lambda: service.held == 2)
+            assert (await other.ask("S.Echo", "x"))["result"] == "x"
+            service.keep.set()
+            assert {(await gob.answer())[1] for _ in range(2)} == {2 * LARGE, "behind"}
+            answers = {answer["id"]: answer for answer in [await json_.answer() for _ in range(3)]}
+            assert [answers[number]["result"] for number in (1, 2, 3)] == [2 * LARGE, None, "behind"]
+            assert answers[2]["error"].startswith("S.Keep: wrong params: ")
 
     run(main())
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from weft.errors import UsageError
-from weft.gob import Type
-from weft.gob.decoder import Sign
+from weft.errors import UsageError, WeftError
+from weft.gob import Sign, Type
 
 Taken = Callable[[], None]
 """Called once the argument's bytes are not held any more, so that other large ones may come."""
@@ -50,8 +49,8 @@ class Codec(Protocol):
     def waiting(self) -> int:
         """Bytes that came and are no whole call yet."""
 
-    def next_call(self) -> Call | Sign:
-        """The next call, or NEED_DATA."""
+    def next_call(self, at_most: int | None = None) -> Call | Sign:
+        """The next call, or NEED_DATA; LARGE where it has more than ``at_most`` bytes, to be asked for in a thread."""
 
     def argument(self, call: Call, kind: Type) -> Any:
         """The call's argument as this type, whole. Raises WrongArgument, which ends nothing."""
@@ -76,3 +75,21 @@ def find_method(name: str, services: Services) -> Method:
     if method not in services[service]:
         raise CannotCall(f"rpc: can't find method {name}")
     return services[service][method]
+
+
+class Ready(NamedTuple):
+    """A call that can be begun, its argument the method's own now; or why it cannot."""
+
+    call: Call
+    method: Method | WeftError
+    argument: Any = None
+
+
+def prepare(codec: Codec, call: Call, services: Services) -> Ready:
+    """Find what is called, and its argument."""
+    bare = call._replace(argument=None)
+    try:
+        method = find_method(call.method, services)
+        return Ready(bare, method, codec.argument(call, method.takes))
+    except WeftError as error:
+        return Ready(bare, error)

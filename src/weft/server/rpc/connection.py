@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from weft.errors import UsageError, WeftError
-from weft.gob.decoder import Sign
+from weft.gob import LARGE, NEED_DATA, Sign
 from weft.server.front.peer import peer_of
 from weft.server.gloom import told_in_short
-from weft.server.rpc.calls import Call, Codec, Method, find_method
+from weft.server.rpc.calls import Call, Codec, Method, Ready, Taken, prepare
 from weft.server.rpc.gob_codec import GobCodec
 from weft.server.rpc.json_codec import JsonCodec
 from weft.server.rpc.reading import Gate, Reason
@@ -22,7 +22,7 @@ from weft.server.rpc.reading import Gate, Reason
 if TYPE_CHECKING:
     from weft.server.rpc.listener import Listener
 
-LARGE = 1024 * 1024
+LARGE_BYTES = 1024 * 1024
 """Bytes of a call from which on it must be its connection's turn."""
 _AT_ONCE = 256
 """Calls that one connection has answered in one turn of the loop."""
@@ -131,13 +131,8 @@ class Connection(asyncio.Protocol):
         if codec is None or self._ended:
             return
         try:
-            for _ in range(_AT_ONCE):
-                if not self._gate.open or isinstance(call := codec.next_call(), Sign):
-                    break
-                self._begin(codec, call)
-            else:
-                self._gate.shut(Reason.TURN)
-                self._listener.loop.call_soon(self._gate.release, Reason.TURN)
+            if self._begin_some(codec) is LARGE:
+                self._take_large(codec)
         except WeftError as error:
             self._fail(error)
             return
@@ -146,9 +141,22 @@ class Connection(asyncio.Protocol):
             self._look_ahead(codec)
         self._wait()
 
+    def _begin_some(self, codec: Codec) -> Sign:
+        """Begin whole calls until there are none, or it is others' turn."""
+        for _ in range(_AT_ONCE):
+            if not self._gate.open:
+                return NEED_DATA
+            call = codec.next_call(LARGE_BYTES)
+            if isinstance(call, Sign):
+                return call
+            self._begin(codec, prepare(codec, call, self._listener.services), _nothing)
+        self._gate.shut(Reason.TURN)
+        self._listener.loop.call_soon(self._gate.release, Reason.TURN)
+        return NEED_DATA
+
     def _look_ahead(self, codec: Codec) -> None:
         """Every whole call is begun: what is to come of the next, if there is one?"""
-        large = codec.waiting > LARGE
+        large = codec.waiting > LARGE_BYTES
         if self._eof and codec.waiting:
             self._fail(UsageError(f"the stream ended within a call, of which {codec.waiting} bytes had come"))
         elif self._eof and not self._under_way:
@@ -162,6 +170,30 @@ class Connection(asyncio.Protocol):
         self._large = True
         if not self._listener.turns.ask(self, partial(self._gate.release, Reason.LARGE)):
             self._gate.shut(Reason.LARGE)
+
+    def _take_large(self, codec: Codec) -> None:
+        """A large call is whole: decode it apart, once it is its turn."""
+        if not self._large:
+            self._ask_turn()
+        if self._gate.open:
+            self._gate.shut(Reason.LARGE)
+            self._listener.carry(self._begin_large(codec))
+
+    async def _begin_large(self, codec: Codec) -> None:
+        try:
+            ready = await asyncio.to_thread(self._decode, codec)
+        except WeftError as error:
+            self._fail(error)
+            return
+        if not self._ended:
+            self._begin(codec, ready, self._leave)
+            self._flush()
+
+    def _decode(self, codec: Codec) -> Ready:
+        """In a thread, while nothing else arrives."""
+        call = codec.next_call()
+        assert isinstance(call, Call)
+        return prepare(codec, call, self._listener.services)
 
     def _leave(self) -> None:
         """The large call is kept elsewhere, or will not be."""
@@ -186,28 +218,29 @@ class Connection(asyncio.Protocol):
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    def _begin(self, codec: Codec, call: Call) -> None:
-        try:
-            method = find_method(call.method, self._listener.services)
-            answer = method.call(codec.argument(call, method.takes), self._leave)
-        except WeftError as error:
-            self._out.append(codec.refuse(call, told_in_short(error)))
+    def _begin(self, codec: Codec, ready: Ready, taken: Taken) -> None:
+        call, method, argument = ready
+        answer = method if isinstance(method, WeftError) else _called(method, argument, taken)
+        if isinstance(answer, WeftError):
+            self._out.append(codec.refuse(call, told_in_short(answer)))
+            taken()
             return
-        call = call._replace(argument=None)
+        assert isinstance(method, Method)
         if isinstance(answer, Coroutine):
-            self._follow(codec, call, method, answer)
+            self._follow(self._carry(codec, call, method, answer, taken))
         else:
             self._out.append(codec.answer(call, method.gives, answer))
+            taken()
 
-    def _follow(self, codec: Codec, call: Call, method: Method, answer: Coroutine[Any, Any, Any]) -> None:
-        if self._large:
-            self._gate.shut(Reason.LARGE)
+    def _follow(self, answering: Coroutine[Any, Any, None]) -> None:
         self._under_way += 1
         if self._under_way >= self._listener.settings.max_in_flight:
             self._gate.shut(Reason.BUSY)
-        self._listener.carry(self._carry(codec, call, method, answer))
+        self._listener.carry(answering)
 
-    async def _carry(self, codec: Codec, call: Call, method: Method, answer: Coroutine[Any, Any, Any]) -> None:
+    async def _carry(
+        self, codec: Codec, call: Call, method: Method, answer: Coroutine[Any, Any, Any], taken: Taken
+    ) -> None:
         """Answer one call when that can be done."""
         try:
             out = codec.answer(call, method.gives, await answer)
@@ -217,7 +250,7 @@ class Connection(asyncio.Protocol):
             _log.exception("a call failed within the server", method=call.method)
             out = codec.refuse(call, f"{call.method} failed within the server: {error!r}")
         self._under_way -= 1
-        self._leave()
+        taken()
         self._out.append(out)
         self._flush()
         self._gate.release(Reason.BUSY)
@@ -239,3 +272,15 @@ class Connection(asyncio.Protocol):
         """See asyncio."""
         self._gate.release(Reason.UNREAD)
         self._wait()
+
+
+def _nothing() -> None:
+    """Small calls take no turn."""
+
+
+def _called(method: Method, argument: Any, taken: Taken) -> Any:
+    """What the method answers; what it raises, as a value."""
+    try:
+        return method.call(argument, taken)
+    except WeftError as error:
+        return error

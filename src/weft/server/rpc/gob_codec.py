@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft.errors import WrongArgument
-from weft.gob import Basic, Decoder, Encoder, Limits, Malformed, Slice, Struct, Type
-from weft.gob.decoder import Sign
+from weft.gob import Basic, Decoder, Encoder, Limits, Malformed, Sign, Slice, Struct, Type
 from weft.server.rpc.calls import Call
 
 RESPONSE = Struct("Response", (("ServiceMethod", Basic.STRING), ("Seq", Basic.UINT), ("Error", Basic.STRING)))
@@ -33,14 +32,14 @@ class GobCodec:
         """See ``calls.Codec``."""
         return self._decoder.waiting + (self._header is not None)
 
-    def next_call(self) -> Call | Sign:
+    def next_call(self, at_most: int | None = None) -> Call | Sign:
         """See ``calls.Codec``. Raises Malformed, OverLimit."""
         if self._header is None:
-            header = self._decoder.next_value()
+            header = self._decoder.next_value(at_most)
             if isinstance(header, Sign):
                 return header
             self._header = _checked(header)
-        argument = self._decoder.next_value()
+        argument = self._decoder.next_value(at_most)
         if isinstance(argument, Sign):
             return argument
         call = self._call(argument)

@@ -11,8 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from weft.errors import WrongArgument
-from weft.gob import Basic, Slice, Struct, Type
-from weft.gob.decoder import Sign
+from weft.gob import Basic, Sign, Slice, Struct, Type
 from weft.server.rpc.calls import Call
 from weft.server.rpc.json_stream import JsonStream, NotJson
 
@@ -42,9 +41,9 @@ class JsonCodec:
         """See ``calls.Codec``."""
         return self._stream.waiting
 
-    def next_call(self) -> Call | Sign:
+    def next_call(self, at_most: int | None = None) -> Call | Sign:
         """See ``calls.Codec``. Raises NotJson."""
-        found = self._stream.next_object()
+        found = self._stream.next_object(at_most)
         if isinstance(found, Sign):
             return found
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from weft.errors import UsageError
-from weft.gob.decoder import NEED_DATA, Sign
+from weft.gob import LARGE, NEED_DATA, Sign
 
 DEPTH = 32
 """Objects and lists within each other."""
@@ -34,7 +34,7 @@ class JsonStream:
 
     def _begin_anew(self) -> None:
         self._at = self._depth = self._marks = 0
-        self._in_string = False
+        self._in_string = self._whole = False
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
@@ -45,14 +45,16 @@ class JsonStream:
         """Bytes that came and are no whole object yet."""
         return len(self._buffer)
 
-    def next_object(self) -> bytes | bytearray | Sign:
-        """The next object's bytes, or NEED_DATA. Raises NotJson."""
+    def next_object(self, at_most: int | None = None) -> bytes | bytearray | Sign:
+        """The next object's bytes, or NEED_DATA; LARGE where it has more than ``at_most``. Raises NotJson."""
         if not self._at and not self._is_begun():
             return NEED_DATA
-        end = self._end()
-        if (len(self._buffer) if end is None else end) > self._most:
+        whole = self._whole = self._whole or self._is_whole()
+        if (self._at if whole else len(self._buffer)) > self._most:
             raise NotJson(f"a call of more than {self._most} bytes")
-        return NEED_DATA if end is None else self._cut(end)
+        if not whole:
+            return NEED_DATA
+        return LARGE if at_most is not None and self._at > at_most else self._cut(self._at)
 
     def _is_begun(self) -> bool:
         """Whether an object begins; the white space before it is dropped."""
@@ -67,13 +69,13 @@ class JsonStream:
             raise NotJson(f"expected a JSON object, found {bytes(self._buffer[:20])!r}")
         return True
 
-    def _end(self) -> int | None:
-        """Where the object ends; None when that has not come."""
+    def _is_whole(self) -> bool:
+        """Whether the object's end has come: then that is where it looks."""
         while self._find_mark():
             self._at += 1
             if self._counted(self._buffer[self._at - 1]) == 0:
-                return self._at
-        return None
+                return True
+        return False
 
     def _find_mark(self) -> bool:
         """Move on to the next quote or bracket that is one; False when it has not come."""
