@@ -56,6 +56,7 @@ SECTIONS: list[tuple[str, type]] = [
     ("Top level", settings.ServerSettings),
     ("`[http]`", settings.HttpSettings),
     ("`[management]`", settings.ManagementSettings),
+    ("`[rpc]`", settings.RpcSettings),
     ("`[policy]`", settings.PolicySettings),
     ("`[supervision]`", settings.SupervisionSettings),
     ("`[plugins.NAME]`", settings.PluginSettings),

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from weft.packages.archives import pack
+
 pytestmark = pytest.mark.system_package("go")
 
 HELLO = Path(__file__).parents[2] / "plugins" / "hello.py"
@@ -85,6 +87,20 @@ def test_glooms_three_calls(weft_server, gloom, written, how):
     assert gloom(server, how, "delete", "Shop") == ("Plugin not found", None)
     assert gloom(server, how, "delete", "shop") == ("Plugin deleted successfully", None)
     assert gloom(server, how, "delete", "shop") == ("Plugin not found", None)
+
+
+@both
+def test_an_archive_is_told_by_its_bytes(weft_server, gloom, written, tmp_path, how):
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    (folder / "plugin.yaml").write_text("name: shop\nversion: 1.2.3\nentry: application:app\n")
+    (folder / "application.py").write_text(APP.replace("VERSION", "packed"))
+    archive = pack(folder, tmp_path / "shop.plg")
+    server = weft_server()
+    assert gloom(server, how, "upload", "shop", "shop.localhost", archive)[0] == "Plugin uploaded successfully"
+    assert body(server, "shop.localhost") == "packed"
+    assert gloom(server, how, "upload", "other", "other.localhost", archive)[0] == "Plugin uploaded successfully"
+    assert body(server, "other.localhost") == "packed"
 
 
 @both
