@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.gob import NEED_DATA, Array, Basic, Decoder, Encoder, Map, NotEncodable, Slice, Struct
+from weft.gob import LARGE, NEED_DATA, Array, Basic, Decoder, Encoder, Map, NotEncodable, Slice, Struct
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 PLAIN = {
@@ -104,6 +104,15 @@ def test_a_large_value_is_read_whatever_follows(decoded, behind):
     kind = Struct("P", (("Data", Basic.BYTES), ("Last", Basic.STRING)))
     value = {"Data": bytes(range(256)) * 1000, "Last": "z"}
     assert decoded(Encoder().encode(kind, value) + behind) == [value, *([1] if behind else [])]
+
+
+def test_a_message_that_is_larger_than_asked_for_waits_until_it_is():
+    kind = Struct("P", (("Data", Basic.BYTES),))
+    small, large = {"Data": b"x"}, {"Data": bytes(1000)}
+    encoder, decoder = Encoder(), Decoder()
+    decoder.feed(b"".join(encoder.encode(kind, value) for value in (small, large, small)))
+    assert [decoder.next_value(at_most=500) for _ in range(3)] == [small, LARGE, LARGE]
+    assert [decoder.next_value() for _ in range(3)] == [large, small, NEED_DATA]
 
 
 def test_a_type_is_described_once():

@@ -15,9 +15,9 @@ from weft.gob import LARGE, NEED_DATA, Sign
 from weft.server.front.peer import peer_of
 from weft.server.gloom import told_in_short
 from weft.server.rpc.calls import Call, Codec, Method, Ready, Taken, prepare
+from weft.server.rpc.gate import Gate, Reason
 from weft.server.rpc.gob_codec import GobCodec
 from weft.server.rpc.json_codec import JsonCodec
-from weft.server.rpc.reading import Gate, Reason
 
 if TYPE_CHECKING:
     from weft.server.rpc.listener import Listener
@@ -26,9 +26,11 @@ LARGE_BYTES = 1024 * 1024
 """Bytes of a call from which on it must be its connection's turn."""
 _AT_ONCE = 256
 """Calls that one connection has answered in one turn of the loop."""
-
 _LINGER = 2.0
 """Seconds for which a client may go on sending what nobody reads, once it was told that its connection ends."""
+
+_LOGGED = 500
+"""Characters of what a client is told of its bytes that are logged: some of them are its own."""
 
 _log = structlog.get_logger("weft.rpc")
 
@@ -95,7 +97,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: WeftError) -> None:
         """The client's bytes make no sense: this connection ends, and nothing else."""
-        _log.warning("a client sent what is no call", peer=self.peer.remote, reason=str(error))
+        _log.warning("a client sent what is no call", peer=self.peer.remote, reason=str(error)[:_LOGGED])
         if self._codec is not None:
             self._out.append(self._codec.last_words(str(error)))
         self._flush()

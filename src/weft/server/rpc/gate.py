@@ -1,4 +1,4 @@
-"""Whether a connection reads: it does unless there is a reason not to. Pure."""
+"""Whether a connection reads: it does unless there is a reason not to."""
 
 from __future__ import annotations
 
