@@ -250,7 +250,7 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     def build(name: str) -> Path:
         command = ["go", "build", "-o", str(folder / name), "main.go"]
         env = {**os.environ, "GOTOOLCHAIN": "local", "GOPROXY": "off"}
-        subprocess.run(command, cwd=Path(__file__).parent / "go" / name, env=env, check=True, timeout=100)
+        subprocess.run(command, cwd=Path(__file__).parent / "go" / name, env=env, check=True, timeout=250)
         return folder / name
 
     return build

@@ -57,6 +57,7 @@ def test_every_golden_stream_is_looked_at(golden):
 
 
 @pytest.mark.system_package("go")
+@pytest.mark.timeout(300)
 def test_go_writes_the_same_today(golden, decoded, go_program):
     """Numbers of types differ between versions of Go; what they say does not."""
     told = subprocess.run([go_program("gobs"), "golden"], capture_output=True, text=True, check=True, timeout=30)

@@ -181,6 +181,7 @@ def running(program, mode):
 
 
 @pytest.mark.system_package("go")
+@pytest.mark.timeout(300)
 def test_go_reads_what_is_written_and_is_read(go_program):
     with running(go_program("gobs"), "mirror") as process:
         encoder, decoder = Encoder(), Decoder()

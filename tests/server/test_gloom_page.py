@@ -30,13 +30,14 @@ def test_each_of_gloomis_endpoints_by_a_line_of_curl(weft_server, tmp_path):
 
 
 @pytest.mark.system_package("go")
+@pytest.mark.timeout(300)
 def test_the_program_prints_what_the_page_says(weft_server, tmp_path):
     server = weft_server()
     (tmp_path / "shop.py").write_text(FILES["shop.py"])
     (tmp_path / "main.go").write_text(FILES["main.go"].replace("127.0.0.1:7143", server.rpc))
     env = {**os.environ, "GOTOOLCHAIN": "local"}
     run = ["go", "run", "main.go"]
-    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=250, check=False)
     assert (done.stdout, done.stderr) == (FILES["printed"], "")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from weft.packages.archives import pack
 
-pytestmark = pytest.mark.system_package("go")
+pytestmark = [pytest.mark.system_package("go"), pytest.mark.timeout(300)]  # the first one waits for Go to compile
 
 HELLO = Path(__file__).parents[2] / "plugins" / "hello.py"
 APP = """

@@ -341,10 +341,11 @@ def test_a_client_that_is_silent_within_a_call_is_cut(listening, kinds, run, log
 def test_an_idle_client_is_cut_and_one_that_waits_for_an_answer_is_not(listening, kinds, run, logged):
     async def main():
         service = Service()
-        async with listening(service.services, idle_timeout=0.3) as connect:
-            new, idle, waits = [await connect(kinds[0]) for _ in range(3)]
-            await echo(idle)
+        async with listening(service.services, idle_timeout=1) as connect:
+            waits = await connect(kinds[0])
             waits.call("S.Wait", Basic.STRING, "x")
+            new, idle = await connect(kinds[0]), await connect(kinds[0])
+            await echo(idle)
             assert await new.rest() == await idle.rest() == b""
             service.go.set()
             assert (await waits.answer())[1] == "x"
