@@ -122,6 +122,14 @@ def test_glooms_plugins_table(read, tmp_path):
     assert (entry.file, entry.name, entry.domains) == (tmp_path / "plugs" / "a.py", "a", ("a.example.org",))
 
 
+def test_glooms_plugins_are_in_plugs_where_nothing_says_otherwise(read, tmp_path):
+    (tmp_path / "plugs").mkdir()
+    (tmp_path / "plugs" / "a.py").touch()
+    (tmp_path / "b.py").touch()
+    found = read("".join(f'[[plugins]]\nfile = "{name}.py"\n' for name in "abc")).preload
+    assert [entry.file for entry in found] == [tmp_path / "plugs" / "a.py", tmp_path / "b.py", tmp_path / "c.py"]
+
+
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_glooms_chroot_is_the_sandbox_and_that_is_said(tmp_path, value):
     file, notes = tmp_path / "weft.toml", []

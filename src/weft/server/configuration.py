@@ -11,7 +11,7 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,8 @@ TIMES = frozenset({"startup", "call", "drain", "websocket_ping", *SupervisionSet
 SIZES = frozenset({"memory", "disk", "log_bytes"})
 MANAGEMENT = "gloomi"
 """The name by which GLoom's own management is among its preloaded plugins."""
+PLUGIN_DIR = "plugs"
+"""Where GLoom looks for plugins, besides, unless ``pluginDir`` says where."""
 CHROOT = "the sandbox is in its place, and every plugin runs in it; `weft doctor` says what this machine can enforce"
 OTHER_VARIABLES = frozenset({"WEFT_CONFIG", "WEFT_DEBUG", "WEFT_TOKEN", "WEFT_DATA_DIR"})
 """Variables of the commands and of plugins, that are no settings."""
@@ -99,8 +101,8 @@ def _from_file(file: Path, problems: _Problems, note: Progress) -> dict[str, Any
         note(f"note: {file}: enableChroot: {CHROOT}")
     plugin_dir = tree.pop("pluginDir", None)
     if isinstance(tree.get("plugins"), list):
-        base = folder / plugin_dir if isinstance(plugin_dir, str) else folder
-        tree["preload"] = _preload_entries(tree.pop("plugins"), base, f"{file}: plugins", problems)
+        bases = (folder / plugin_dir,) if isinstance(plugin_dir, str) else (folder, folder / PLUGIN_DIR)
+        tree["preload"] = _preload_entries(tree.pop("plugins"), bases, f"{file}: plugins", problems)
     elif "preload" in tree:
         problems.append(f"{file}: preload: unknown key (write [[plugins]] with file, name, domains)")
         del tree["preload"]
@@ -174,22 +176,27 @@ def _preloaded(environ: Mapping[str, str], problems: _Problems) -> list[Preload]
     except ValueError as error:
         problems.append(f"PRELOADED_PLUGINS: is not JSON: {error}")
         return []
-    return _preload_entries(entries, Path.cwd(), "PRELOADED_PLUGINS", problems)
+    return _preload_entries(entries, (Path.cwd(),), "PRELOADED_PLUGINS", problems)
 
 
-def _preload_entries(entries: Any, base: Path, where: str, problems: _Problems) -> list[Preload]:
+def _preload_entries(entries: Any, bases: Sequence[Path], where: str, problems: _Problems) -> list[Preload]:
     if not isinstance(entries, list):
         problems.append(f"{where}: expected a list of {{file, name, domains}}, found {type(entries).__name__}")
         return []
-    found = (_preload_entry(entry, base, f"{where}[{index}]", problems) for index, entry in enumerate(entries))
+    found = (_preload_entry(entry, bases, f"{where}[{index}]", problems) for index, entry in enumerate(entries))
     return [each for each in found if each is not None]
 
 
-def _preload_entry(entry: Any, base: Path, where: str, problems: _Problems) -> Preload | None:
+def _preload_entry(entry: Any, bases: Sequence[Path], where: str, problems: _Problems) -> Preload | None:
     if isinstance(entry, dict) and str(entry.get("name")).lower() == MANAGEMENT:
         entry = {"file": "", **entry}  # management is built in: its file is not looked at
     built = _build(Preload, entry, f"{where}.", Path(), problems)
-    return replace(built, file=base / built.file.expanduser()) if built else None
+    return replace(built, file=_found(bases, built.file.expanduser())) if built else None
+
+
+def _found(bases: Sequence[Path], file: Path) -> Path:
+    """Where it is; below the first of them, where it is nowhere."""
+    return next((base / file for base in bases if (base / file).exists()), bases[0] / file)
 
 
 def _with_preloaded(settings: ServerSettings, preload: list[Preload]) -> ServerSettings:
