@@ -29,7 +29,7 @@ VALUES = {
     "nothing": [{}],
     "list": [{"Value": 1, "Next": {"Value": 2, "Next": {"Value": 3}}}],
     "tree": [[[], [[]]]],
-    "keys": [{(("Name", "a"), ("Score", 1)): True}],
+    "keys": [[({"Name": "a", "Score": 1}, True)]],
     "time": [{"when": bytes.fromhex("010000000eddca78d900000000ffff")}],
     "interface": [
         {"Before": "b", "Any": IN, "After": "a"},

@@ -44,6 +44,8 @@ BASIC: Readers = {
     Basic.COMPLEX.value: _complex,
 }
 
+_PLAIN_KEYS = BASIC.keys() - {Basic.COMPLEX.value}
+
 
 def lookup(readers: Readers, number: int) -> Read:
     """The reader of a type. Raises Malformed when nobody described it."""
@@ -96,22 +98,12 @@ def _repeated(node: Repeated, readers: Readers) -> Read:
 
 
 def _keyed(node: Keyed, readers: Readers) -> Read:
-    def read(cursor: Cursor, depth: int) -> dict[Any, Any]:
+    def pairs(cursor: Cursor, depth: int) -> list[tuple[Any, Any]]:
         inner = cursor.deeper(depth)
         count = cursor.count()
         cursor.spend(count)
         key, element = lookup(readers, node.key), lookup(readers, node.element)
-        found = {}
-        for _ in range(count):
-            name = _hashable(key(cursor, inner))
-            found[name] = element(cursor, inner)
-        return found
+        return [(key(cursor, inner), element(cursor, inner)) for _ in range(count)]
 
-    return read
-
-
-def _hashable(key: Any) -> Any:
-    """Go has structs and arrays as keys: here they are tuples."""
-    if isinstance(key, dict):
-        return tuple((name, _hashable(value)) for name, value in key.items())
-    return tuple(map(_hashable, key)) if isinstance(key, list | Concrete) else key
+    # Of others whoever writes the stream could choose keys that collide, and a dict of those takes for ever.
+    return (lambda cursor, depth: dict(pairs(cursor, depth))) if node.key in _PLAIN_KEYS else pairs

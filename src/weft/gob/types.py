@@ -1,7 +1,8 @@
 """Types: as a program names those that it sends, and as a stream describes them, by number.
 
-A value of a type is, in Python: bool, int, float, bytes, str, complex; a list for slices and arrays; a dict for maps; a
-dict by field name for structs, whose fields may be absent (Go leaves out what is zero).
+A value of a type is, in Python: bool, int, float, bytes, str, complex; a list for slices and arrays; a dict for maps (a
+list of pairs, where keys are complex or of a described type); a dict by field name for structs, whose fields may be
+absent (Go leaves out what is zero).
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ MANAGEMENT = "gloomi"
 PLUGIN_DIR = "plugs"
 """Where GLoom looks for plugins, besides, unless ``pluginDir`` says where."""
 CHROOT = "the sandbox is in its place, and every plugin runs in it; `weft doctor` says what this machine can enforce"
+"""What GLoom's ``enableChroot`` is, whatever it says."""
 OTHER_VARIABLES = frozenset({"WEFT_CONFIG", "WEFT_DEBUG", "WEFT_TOKEN", "WEFT_DATA_DIR"})
 """Variables of the commands and of plugins, that are no settings."""
 
