@@ -4,7 +4,11 @@ The newborn process says ``{"born": pid}``, with which the kernel tells the host
 sends the *order* of what to start and, once the process is under its limits, that id, which is the plugin's
 ``WEFT_PID``: in namespaces of its own, the plugin sees another one. The answer is ``{"ready": report}``, or
 ``{"failed": why}``. The keeper says ``{"refused": {call: times}}``, and ``{"ended": status, "peak": bytes}``, after
-which nothing of the instance is left. To the host each message is a line of JSON; from it each comes after its length.
+which nothing of the instance is left.
+
+An order has ``name``, ``folder`` (to run in), ``variables``, ``policy`` (see sandbox.confine), ``paths`` (searched after
+all of the plugin's own), ``site`` (whether the interpreter's packages are the plugin's), and ``argv``: what to execute;
+None: the plugin's side of weft. To the host each message is a line of JSON; from it each comes after its length.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Spawner:
 
 
 def _order(launch: Launch, argv: list[str] | None) -> dict[str, Any]:
-    """See zygote.messages.read_order. Looks at the file system."""
+    """See zygote.messages. Looks at the file system."""
     asked, limits = launch.permissions, launch.limits
     own = [launch.folder, WEFT, *([launch.helpers] if launch.helpers else [])]
     return {
