@@ -6,9 +6,10 @@ sends the *order* of what to start and, once the process is under its limits, th
 ``{"failed": why}``. The keeper says ``{"refused": {call: times}}``, and ``{"ended": status, "peak": bytes}``, after
 which nothing of the instance is left.
 
-An order has ``name``, ``folder`` (to run in), ``variables``, ``policy`` (see sandbox.confine), ``paths`` (searched after
-all of the plugin's own), ``site`` (whether the interpreter's packages are the plugin's), and ``argv``: what to execute;
-None: the plugin's side of weft. To the host each message is a line of JSON; from it each comes after its length.
+An order has ``name``, ``folder`` (to run in), ``variables``, ``policy`` (see sandbox.confine), ``paths`` (searched
+after all of the plugin's own), ``site`` (whether the interpreter's packages are the plugin's), and ``argv``: what to
+execute; None: the plugin's side of weft. To the host each message is a line of JSON; from it each comes after its
+length.
 """
 
 from __future__ import annotations
