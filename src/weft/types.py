@@ -54,3 +54,21 @@ class Event:
 
 Progress = Callable[[str], None]
 """Told, line by line, how something long goes on."""
+
+METADATA_SPELLINGS = ("Metadata", "metadata", "METADATA")
+"""What a module in Stockpile's form may call what it says of itself."""
+METADATA_FIELDS = {"name": "title", "version": "version", "authors": "authors", "website": "homepage"}
+"""Its fields in lower case, whatever their case there, and the manifest's keys for them."""
+
+SIZES = {
+    "": 1,
+    "B": 1,
+    **{
+        f"{prefix}{unit}": base ** (power + 1)
+        for unit, base in (("B", 1000), ("iB", 1024))
+        for power, prefix in enumerate("KMGT")
+    },
+}
+"""Bytes of each unit in which sizes are written."""
+TIMES = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+"""Seconds of each unit in which times are written."""

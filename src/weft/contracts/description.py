@@ -5,7 +5,7 @@ Imported inside plugins: standard library only, Python 3.9 and later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from weft.contracts.arguments import Arguments, CallbackShape
@@ -168,6 +168,10 @@ class Contract:
     def key(self) -> str:
         """``name@major``."""
         return f"{self.name}@{self.major}"
+
+    def component(self, identity: str) -> Contract:
+        """The same, as a component of that id provides it: see ``names``."""
+        return replace(self, name=f"{self.name}#{identity}")
 
     def same_as(self, other: Contract) -> bool:
         """Whether both say the same, however they document it."""

@@ -11,7 +11,7 @@ from weft.contracts.choices import Choice, Flags, Union
 from weft.contracts.containers import Fixed, Mapping, Sequence, Unique
 from weft.contracts.description import MODES, ON_ERROR, Constant, Contract, HookOptions, Method, Parameter
 from weft.contracts.mismatch import Mismatch
-from weft.contracts.names import CONTRACT
+from weft.contracts.names import PROVIDED
 from weft.contracts.plain import narrow
 from weft.contracts.records import MISSING, Field, Record
 from weft.contracts.scalars import SCALARS
@@ -36,7 +36,7 @@ def _contract(described: Any) -> Contract:
     constants = {_word(name): parser.constant(name, form) for name, form in described.get("constants", {}).items()}
     major = _typed(described["version"], int)
     name = _typed(described["contract"], str)
-    if not CONTRACT.fullmatch(name) or major < 1:
+    if not PROVIDED.fullmatch(name) or major < 1:
         raise ValueError(f"{name[:50]!r}, version {major}, is no contract's name")
     return Contract(name, major, _text(described), methods, constants)
 

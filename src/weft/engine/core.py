@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from weft.engine import dependencies
 from weft.engine.bound import Elsewhere
 from weft.engine.changes import Changes
+from weft.engine.components import Claims
 from weft.engine.configuration import check_config, checked_env, effective
 from weft.engine.contracts import Contracts
 from weft.engine.crew import Crew
@@ -82,6 +83,7 @@ class Core:
         self._supervision = supervision or SupervisionSettings()
         self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
+        self._claims = Claims(self._plugins)
         self.files = Files(self.state / "loaded")
         self._closing = False
         self._drains = Drains(self.emit, self.failed, self.tidy)
@@ -200,7 +202,8 @@ class Core:
         Then, in one turn of the event loop, ``swap()`` is called and the new instances answer every new call, while
         the old ones drain. ``new``: whether there must be no plugin of its name, or one; None for either.
 
-        Raises Conflict when the plugin is being changed already, UsageError for required plugins that are not there,
+        Raises Conflict when the plugin is being changed already, or registers what another has, UsageError for
+        required plugins that are not there,
         Refused when others require another version, StartFailed and whatever ``commit`` raises; what ran before has
         not noticed then.
         """
@@ -274,10 +277,11 @@ class Core:
         self.emit(crew.release.manifest.name, "starting", f"{crew.release.label} starts")
         await crew.start()
         try:
-            if commit is not None:
-                await commit(crew.facts)
-            if swap is not None:
-                swap()
+            with self._claims.claimed(crew.release.manifest.name, crew.facts.provides):
+                if commit is not None:
+                    await commit(crew.facts)
+                if swap is not None:
+                    swap()
         except BaseException:
             await crew.stop()
             raise

@@ -6,6 +6,7 @@ a pre-release that only semver has comes before the version that it leads to.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
@@ -44,10 +45,12 @@ def in_range(version: str, wanted: str) -> bool:
 def _comparable(version: str) -> Version:
     try:
         return Version(version)
-    except InvalidVersion:  # semver's, by the manifest's own check: 1.0.0-x.7 or 1.0.0+build--5
+    except InvalidVersion:  # semver's, such as 1.0.0-x.7 or 1.0.0+build--5
         core, _, _ = version.partition("+")
         release, dash, _ = core.partition("-")
-        return Version(f"{release}.dev0" if dash else release)
+        with contextlib.suppress(InvalidVersion):
+            return Version(f"{release}.dev0" if dash else release)
+        return Version("0.dev0")  # any text, as Stockpile has them: it is in no range but that of all
 
 
 def check_dependents(manifest: Manifest, present: Manifests) -> None:

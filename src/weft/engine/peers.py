@@ -14,6 +14,7 @@ from weft.calls.tally import Tally
 from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
 from weft.contracts.mismatch import show
+from weft.engine.components import Provider
 from weft.engine.plugin import Plugin
 from weft.engine.using import Using
 from weft.errors import Overloaded, Refused, UsageError, WeftError
@@ -33,7 +34,7 @@ class Peers:
         self._manifest = manifest
         self._plugins = plugins
         self._using = using
-        self._asked: dict[int, tuple[Contract, Plugin] | WeftError] = {}
+        self._asked: dict[int, Provider | WeftError] = {}
         self._under_way = 0
         self.methods: Methods = {USE: self._on_use, PEER: self._on_peer}
 
@@ -41,26 +42,31 @@ class Peers:
         """See ``Context.use``."""
         return self._using.use_as_peer(contract, self._find(contract_of(contract), name))
 
-    def _find(self, contract: Contract, name: str | None) -> Plugin:
-        """The peer, which the plugin's permissions must name. Raises Refused, and UsageError where there is none."""
+    def _find(self, contract: Contract, name: str | None) -> Provider:
+        """The peer, which the plugin's permissions must name. Raises Refused, and UsageError where there is none.
+
+        A component is found by its id; it is its plugin that must be named.
+        """
         allowed = self._manifest.permissions.plugins
+        providers = self._using.providers(contract)
         if name is None:
-            providers = [p.name for p in self._plugins.values() if contract.key in p.provides and p.name in allowed]
+            providers = [each for each in providers if each.plugin.name in allowed]
             if len(providers) != 1:
-                found = ", ".join(providers) or "none"
+                found = ", ".join(each.name for each in providers) or "none"
                 raise UsageError(
                     f"plugin {self._manifest.name} wants the one provider of {contract.key} that it may call; there "
                     f"are {len(providers)} ({found}): name one, and list it in permissions.plugins"
                 )
-            name = providers[0]
-        if name not in allowed:
+            return providers[0]
+        whose = next((each.plugin.name for each in providers if each.name == name), name)
+        if whose not in allowed:
             raise Refused(
-                f"plugin {self._manifest.name} may not call plugin {name}: "
-                f'its permissions do not say so (permissions.plugins = ["{name}"])'
+                f"plugin {self._manifest.name} may not call plugin {whose}: "
+                f'its permissions do not say so (permissions.plugins = ["{whose}"])'
             )
-        if name not in self._plugins:
+        if whose not in self._plugins:
             raise UsageError(f"plugin {self._manifest.name} wants plugin {name}, which is not loaded")
-        return self._plugins[name]
+        return self._using.find(contract, name)
 
     def _on_use(self, request: Request, reply: Reply) -> Consumer:
         number, described, name = request.args
@@ -69,9 +75,9 @@ class Peers:
         if len(self._asked) >= MOST_PEERS:
             raise Refused(f"plugin {self._manifest.name} has asked for {MOST_PEERS} peers: keep those that it has")
         try:
-            contract = Contract.parse(described)
-            plugin = self._using.check_peer(contract, self._find(contract, name))
-            found: tuple[Contract, Plugin] | WeftError = contract, plugin
+            peer = self._find(Contract.parse(described), name)
+            self._using.check_peer(peer)
+            found: Provider | WeftError = peer
         except WeftError as error:
             found = error
         self._asked[number] = found
@@ -85,9 +91,9 @@ class Peers:
             raise UsageError(f"plugin {self._manifest.name} calls a peer that it did not ask for")
         if isinstance(found, WeftError):
             raise found
-        contract, peer = found
+        _, peer, contract = found
         of, _, name = str(method).rpartition(".")
-        if of != contract.name or name not in contract.methods:
+        if of != contract.name.partition("#")[0] or name not in contract.methods:
             raise Refused(
                 f"plugin {self._manifest.name} asked {peer.name} for {contract.key}, which has no {show(method)}"
             )
@@ -97,7 +103,8 @@ class Peers:
         passing = _Passing(reply, self._ended, peer.tally, streaming=request.streaming)
         onwards = _Onwards(passing, reply)
         peer.tally.calls += 1
-        passing.call = peer.pick().open(method, args, passing, streaming=request.streaming, timeout=limit)
+        target = f"{contract.name}.{name}"
+        passing.call = peer.pick().open(target, args, passing, streaming=request.streaming, timeout=limit)
         self._under_way += 1
         return onwards
 

@@ -15,7 +15,7 @@ from weft.engine.release import Release
 from weft.errors import Unavailable
 from weft.lifecycle import PLUGIN
 from weft.lifecycle.table import Machine
-from weft.manifest.model import Manifest
+from weft.manifest.model import Manifest, completed
 from weft.runtimes.launch import Facts
 from weft.types import OutputLine
 
@@ -52,12 +52,13 @@ class Plugin:
     @property
     def version(self) -> str:
         """The version that answers new calls."""
-        return self.release.manifest.version
+        return self.manifest.version
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest of the release that answers new calls."""
-        return self.release.manifest
+        """The manifest of the release that answers new calls, with what the plugin's own ``Metadata`` adds."""
+        about = self.facts.about if self.facts is not None else {}
+        return completed(self.release.manifest, about) if about else self.release.manifest
 
     @property
     def state(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
 from weft.contracts.implementation import compare
 from weft.engine.bound import Bound, Elsewhere
+from weft.engine.components import Provider, providers_in
 from weft.engine.contracts import Contracts
 from weft.engine.plugin import Plugin
 from weft.errors import ContractMismatch, UsageError, WeftError
@@ -32,27 +33,27 @@ class Using:
         self._contracts = contracts
         self._emit = emit
         self._elsewhere = elsewhere
-        self._bound: dict[Plugin, dict[Callable[..., Any], Bound]] = {}
+        self._bound: dict[Plugin, dict[tuple[Callable[..., Any], str], Bound]] = {}
         self._peers: WeakSet[Bound] = WeakSet()
         self._hooks: dict[Callable[..., Any], _Hooked] = {}
 
     def use(self, cls: Callable[..., C], name: str | None = None) -> C:
         """See Engine.use."""
-        contract = self._known(cls)
-        made: Any = self.bind(cls, contract, self._one(contract, name)).proxy
+        provider = self.find(self._known(cls), name)
+        made: Any = self.bind(cls, provider.contract, provider.plugin).proxy
         return made  # type: ignore[no-any-return]  # a proxy is a C by its shape
 
-    def use_as_peer(self, cls: Callable[..., C], plugin: Plugin) -> C:
+    def use_as_peer(self, cls: Callable[..., C], provider: Provider) -> C:
         """The same for another plugin, whose own idea of the contract changes nothing for the others."""
-        contract = contract_of(cls)
-        self.check_peer(contract, plugin)
-        bound = Bound(cls, contract, plugin, self._elsewhere)
+        self.check_peer(provider)
+        bound = Bound(cls, provider.contract, provider.plugin, self._elsewhere)
         self._peers.add(bound)  # held by the plugin that uses it, whose class it is
         made: Any = bound.proxy
         return made  # type: ignore[no-any-return]  # a proxy is a C by its shape
 
-    def check_peer(self, contract: Contract, plugin: Plugin) -> Plugin:
-        """The plugin, which provides the contract as another plugin knows it. Raises ContractMismatch."""
+    def check_peer(self, provider: Provider) -> None:
+        """Whether it provides the contract as another plugin knows it. Raises ContractMismatch."""
+        _, plugin, contract = provider
         self._check_provides(contract, plugin)
         known = plugin.known(contract.key)
         problems = compare(contract, known) if known is not None else []
@@ -60,12 +61,11 @@ class Using:
             raise _mismatch(
                 plugin, f"it does not provide {contract.key}:" + "".join(f"\n  {each}" for each in problems)
             )
-        return plugin
 
     def all(self, cls: Callable[..., C]) -> dict[str, C]:
         """See Engine.all."""
         contract = self._known(cls)
-        return {plugin.name: self.use(cls, plugin.name) for plugin in self._providers(contract)}
+        return {each.name: self.use(cls, each.name) for each in self.providers(contract)}
 
     def hooks(self, cls: Callable[..., Any]) -> Any:
         """See Engine.hooks."""
@@ -73,7 +73,7 @@ class Using:
         hooked = self._hooks.get(cls)
         if hooked is None:
             hooked = _Hooked(cls, contract, self)
-            for plugin in self._providers(contract):
+            for plugin in self._plugins.values():
                 hooked.follow(plugin)
             self._hooks[cls] = hooked
         return hooked.hooks.chains
@@ -114,38 +114,47 @@ class Using:
         """The plugin's side of a contract. Raises ContractMismatch where it does not provide it."""
         self._check_provides(contract, plugin)
         plugin.bind(contract)
-        held = self._bound.setdefault(plugin, {})
-        if cls not in held:
-            held[cls] = Bound(cls, contract, plugin, self._elsewhere)
-        return held[cls]
+        held, place = self._bound.setdefault(plugin, {}), (cls, contract.key)
+        if place not in held:
+            held[place] = Bound(cls, contract, plugin, self._elsewhere)
+        return held[place]
 
     @staticmethod
     def _check_provides(contract: Contract, plugin: Plugin) -> None:
         if contract.key not in plugin.provides:
             raise _mismatch(plugin, f"it does not provide {contract.key} (it provides {_provided(plugin)})")
 
-    def _one(self, contract: Contract, name: str | None) -> Plugin:
+    def find(self, contract: Contract, name: str | None) -> Provider:
+        """Who provides it: the plugin or the component of that name; without one, the only one. Raises UsageError."""
+        providers = self.providers(contract)
         if name is not None:
-            return self._named(name)
-        providers = self._providers(contract)
+            return self._named(contract, name, providers)
         if len(providers) == 1:
             return providers[0]
         if providers:
-            names = ", ".join(plugin.name for plugin in providers)
+            names = ", ".join(each.name for each in providers)
             raise UsageError(f"{len(providers)} plugins provide {contract.key}: name one of {names}")
         raise UsageError(f"no plugin provides {contract.key} (loaded: {self._overview()})")
 
-    def _named(self, name: str) -> Plugin:
+    def _named(self, contract: Contract, name: str, providers: Sequence[Provider]) -> Provider:
+        found = [each for each in providers if each.name == name]
+        found = found or [each for each in providers if each.plugin.name == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(each.name for each in found)
+            raise UsageError(f"plugin {name} has {len(found)} components of {contract.key}: name one of {names}")
         if name not in self._plugins:
             raise UsageError(f"there is no plugin {name!r} (loaded: {self._overview()})")
-        return self._plugins[name]
+        return Provider(name, self._plugins[name], contract)
 
     def _overview(self) -> str:
         each = (f"{name}, which provides {_provided(plugin)}" for name, plugin in self._plugins.items())
         return "; ".join(each) or "none"
 
-    def _providers(self, contract: Contract) -> list[Plugin]:
-        return [plugin for plugin in self._plugins.values() if contract.key in plugin.provides]
+    def providers(self, contract: Contract) -> list[Provider]:
+        """Everybody who provides the contract now."""
+        return [each for plugin in self._plugins.values() for each in providers_in(plugin, contract)]
 
 
 def _provided(plugin: Plugin) -> str:
@@ -165,6 +174,7 @@ class _Hooked:
         self._using = using
         hooks = [method for method in contract.methods.values() if method.hook is not None]
         self._names = {method.name for method in hooks}
+        self._taking_part: dict[str, set[str]] = {}
         asynchronous = not hooks or any(method.asynchronous for method in hooks)
         self._deadlines: dict[str, float] = {}
         if using.waits and not asynchronous:
@@ -177,17 +187,26 @@ class _Hooked:
 
     def follow(self, plugin: Plugin) -> None:
         """Take the plugin in, in another form, or out."""
-        taking_part = plugin.name in self.hooks.providers
-        if self._contract.key not in plugin.provides:
-            if taking_part and plugin.over:
-                self.hooks.remove(plugin.name)
-            return
-        bound = self._using.bind(self._cls, self._contract, plugin)
+        if not plugin.over and not plugin.instances:
+            return  # others are being started
+        found = {each.name: each for each in providers_in(plugin, self._contract)}
+        before = self._taking_part.get(plugin.name, set())
+        for name in before - found.keys():
+            self.hooks.remove(name)
+        self._taking_part[plugin.name] = before & found.keys()
+        for provider in found.values():
+            self._put(provider)
+
+    def _put(self, provider: Provider) -> None:
+        name, plugin, contract = provider
+        bound = self._using.bind(self._cls, contract, plugin)
         wrappers = bound.wrappers()
         calls = {name: bound.hook(name) for name in self._names & bound.provided() if name not in wrappers} | wrappers
         calls = {name: _within(self._deadlines.get(name), call) for name, call in calls.items()}
-        put = self.hooks.replace if taking_part else self.hooks.add
-        put(plugin.name, calls, plugin.manifest.order, wrappers=wrappers)
+        taking_part = self._taking_part[plugin.name]
+        put = self.hooks.replace if name in taking_part else self.hooks.add
+        put(name, calls, plugin.manifest.order, wrappers=wrappers)
+        taking_part.add(name)
 
 
 def _without_deadlines(contract: Contract) -> tuple[Contract, dict[str, float]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from weft.errors import ManifestError
 from weft.manifest.document import read_text
 
-ATTRIBUTES = ("app", "application", "Plugin", "Execute", "InitializePlugin")
+ATTRIBUTES = ("app", "application", "Plugin", "Execute", "InitializePlugin", "initialize_plugin")
 """What a module without an explicit entry is asked for, in this order."""
 ASIDE = frozenset({"setup", "conftest", "noxfile", "tasks", "tests", "test", "docs", "doc", "examples", "benchmarks"})
 """Modules and packages that stand beside a plugin and are not it."""
@@ -32,11 +32,16 @@ def folder_entry(folder: Path) -> str | None:
 def module_entry(module: str, path: Path) -> str:
     """``module:attribute``, or ``module`` where the attribute cannot be told."""
     try:
-        names = set(_names(ast.parse(read_text(path)).body))
+        found = defined_entry(read_text(path))
     except (ManifestError, *UNPARSABLE):
         return module
-    found = next((name for name in ATTRIBUTES if name in names), None)
     return f"{module}:{found}" if found else module
+
+
+def defined_entry(text: str) -> str | None:
+    """The first of ATTRIBUTES that a module's top level defines. Raises what ast.parse does."""
+    names = set(_names(ast.parse(text).body))
+    return next((name for name in ATTRIBUTES if name in names), None)
 
 
 def _modules(folder: Path) -> list[Path]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from weft.errors import Problem
 
@@ -109,3 +111,18 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Dotted keys that the manifest sets itself (``limits.memory``, ``permissions.network``): what policy judges."""
     notes: tuple[Problem, ...] = ()
     """Things worth saying that are no errors."""
+
+
+UNSAID = "0.0.0"
+"""The version of what gives none."""
+
+
+def completed(manifest: Manifest, about: Mapping[str, Any]) -> Manifest:
+    """The manifest with ``title``, ``version``, ``authors`` and ``homepage`` from ``about``, where it has none."""
+    return replace(
+        manifest,
+        title=manifest.title or about.get("title", ""),
+        version=about.get("version", UNSAID) if manifest.version == UNSAID else manifest.version,
+        authors=manifest.authors or tuple(about.get("authors", ())),
+        homepage=manifest.homepage or about.get("homepage", ""),
+    )

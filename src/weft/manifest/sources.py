@@ -11,6 +11,7 @@ from weft.manifest.readers import READERS, Reader
 def find_reader(source: Path) -> Reader:
     """The one reader whose form the source is. Raises ManifestError where it is none, or several."""
     found = [reader for reader in READERS if reader.recognises(source)]
+    found = [reader for reader in found if reader.form not in {each.refines for each in found}]
     found = [reader for reader in found if not reader.foreign] or found[:1]
     if len(found) == 1:
         return found[0]

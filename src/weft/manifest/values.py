@@ -12,9 +12,12 @@ from packaging.version import InvalidVersion, Version
 
 from weft.manifest.model import Provided
 from weft.manifest.rules import Rule, show, within, word, wrong
+from weft.types import SIZES, TIMES
 
 MAX_NAME = 63
 """Characters of a plugin's name: it is a label of its default domain."""
+MAX_VERSION = 128
+"""Characters of a version."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
@@ -26,13 +29,6 @@ _NUMERIC = r"(?:0|[1-9][0-9]*)"
 _BEFORE = rf"(?:{_NUMERIC}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _BUILD = r"[0-9A-Za-z-]+"
 SEMVER = re.compile(rf"{_NUMERIC}(?:\.{_NUMERIC}){{2}}(?:-{_BEFORE}(?:\.{_BEFORE})*)?(?:\+{_BUILD}(?:\.{_BUILD})*)?")
-
-SIZES = {"": 1, "B": 1} | {
-    f"{prefix}{unit}": base ** (power + 1)
-    for unit, base in (("B", 1000), ("iB", 1024))
-    for power, prefix in enumerate("KMGT")
-}
-TIMES = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def name(value: Any) -> str:
@@ -48,11 +44,16 @@ def name(value: Any) -> str:
 def version(value: Any) -> str:
     """A version by semver 2 or PEP 440, as written."""
     checked = word(value)
-    if len(checked) <= 128 and (SEMVER.fullmatch(checked) or _is_pep440(checked)):
+    if len(checked) <= MAX_VERSION and is_version(checked):
         return checked
     raise wrong(
         f"{show(checked)} is not a version", "write it as semver 2 or PEP 440 have it: 1.0.0, 2.1.0-beta.1, 1.2rc1"
     )
+
+
+def is_version(value: str) -> bool:
+    """Whether semver 2 or PEP 440 has it."""
+    return bool(SEMVER.fullmatch(value)) or _is_pep440(value)
 
 
 def _is_pep440(value: str) -> bool:

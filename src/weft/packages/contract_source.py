@@ -19,7 +19,7 @@ class ContractSource:
     def __init__(self, described: Mapping[str, Any], plain: Collection[str] = ()) -> None:
         self.types = TypedSource(described.get("$defs", {}))
         self.values = TypedValues(self.types)
-        self.described = described
+        self.described = {**described, "contract": described["contract"].partition("#")[0]}  # without a component's id
         self._plain = plain
 
     @property

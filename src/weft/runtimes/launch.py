@@ -70,6 +70,8 @@ class Facts:
     """Of each of these the constants, plain."""
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of each of these the methods that it lacks, and may."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the manifest that it says itself: ``title``, ``version``, ``authors``, ``homepage``."""
 
 
 class Exceeded(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a plugin's process runs, and what a plugin may import: ``Context``, ``context()`` and ``TaskContext``."""
+"""What a plugin's process runs, and what it may import: ``Context``, ``context()``, ``Metadata``, ``TaskContext``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weft.contracts.task_context import TaskContext
+    from weft.sdk.metadata import Metadata
     from weft.sdk.plugin_context import Context, context
 
 _HOMES = {
     "Context": "weft.sdk.plugin_context",
+    "Metadata": "weft.sdk.metadata",
     "TaskContext": "weft.contracts.task_context",
     "context": "weft.sdk.plugin_context",
 }
-__all__ = ["Context", "TaskContext", "context"]
+__all__ = ["Context", "Metadata", "TaskContext", "context"]
 
 
 if not TYPE_CHECKING:  # where it would make every name Any

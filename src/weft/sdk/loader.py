@@ -9,7 +9,7 @@ from typing import Any, Optional, Tuple
 
 from weft.errors import StartFailed
 
-ATTRIBUTES = ("app", "application", "Plugin", "Execute", "InitializePlugin")
+ATTRIBUTES = ("app", "application", "Plugin", "Execute", "InitializePlugin", "initialize_plugin")
 """Where an entry that names no attribute is looked for, in this order."""
 
 

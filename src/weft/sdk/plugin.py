@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+import sys
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from weft.errors import ContractMismatch, StartFailed
 from weft.sdk import web
@@ -11,6 +12,8 @@ from weft.sdk.loader import load_entry
 from weft.sdk.plugin_context import Context
 
 WEB, TASK = "web@1", "task@1"
+_INITIALIZERS = (":InitializePlugin", ":initialize_plugin")
+"""How the name of an entry ends that registers components."""
 
 
 class HostedPlugin:
@@ -40,19 +43,20 @@ class HostedPlugin:
         """Import and start it.
 
         Returns ``entry``, ``provides`` (list of name@major), ``kind``, ``name`` (what its ``name()`` says, or ''), and
-        of contracts ``described`` and ``constants``.
+        of contracts ``described`` and ``constants``; and ``about``, what its ``Metadata`` says.
         """
         wanted = self._settings["provides"]
         entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"], module=wanted != [WEB])
         if not wanted and entry_name.endswith(":Execute"):
             wanted = [TASK]
-        kind = web.kind_of(entry) if not wanted or WEB in wanted else None
-        if kind is None:
+        if entry_name.endswith(_INITIALIZERS):
+            facts = await self._provide_components(entry_name, entry, wanted)
+        elif (kind := web.kind_of(entry) if not wanted or WEB in wanted else None) is None:
             facts = self._provide_contracts(entry_name, entry, wanted)
         else:
             facts = await self._provide_web(entry_name, entry, kind)
         self.methods.update(self._provider.methods)
-        return {"entry": entry_name, "described": {}, "constants": {}, "missing": {}, **facts}
+        return {"entry": entry_name, "described": {}, "constants": {}, "missing": {}, "about": {}, **facts}
 
     async def _provide_web(self, entry_name: str, entry: Any, kind: str) -> Dict[str, Any]:
         others = [each for each in self._settings["provides"] if each != WEB]
@@ -73,17 +77,32 @@ class HostedPlugin:
                 f"{entry_name} is {_shape(entry)}: expected an ASGI or WSGI application, "
                 "or a Plugin with init() and register_routes(router)"
             )
-        from weft.calls.threads import Threads  # most plugins are web applications, and pay for none of this
-        from weft.contracts.description import Contract
-        from weft.sdk.configuration import configure
+        from weft.sdk.configuration import configure  # most plugins are web applications, and pay for none of this
         from weft.sdk.provider import ContractProvider
 
         configure(self.context, entry)
-        known = [Contract.parse(each) for each in self._settings.get("contracts", ())]
-        threads = Threads(self._settings["threads"], self._on_hung)
+        known, threads = self._known_and_threads()
         provider = self._provider = ContractProvider(entry, self.context, known, threads, wrappers=self._wrappers)
         provider.provide(wanted)
         return {**provider.facts(), "kind": "contract", "name": ""}
+
+    async def _provide_components(self, entry_name: str, entry: Any, wanted: Sequence[str]) -> Dict[str, Any]:
+        from weft.sdk.components import ComponentsProvider
+        from weft.sdk.metadata import about
+
+        told = about(sys.modules[entry_name.partition(":")[0]])
+        known, threads = self._known_and_threads()
+        provider = self._provider = ComponentsProvider(self.context, known, threads, wrappers=self._wrappers)
+        await provider.start(entry_name, entry, wanted)
+        return {**provider.facts(), "kind": "contract", "name": "", "about": told}
+
+    def _known_and_threads(self) -> Tuple[Sequence[Any], Any]:
+        """The host's contracts, and the threads for ``def`` code."""
+        from weft.calls.threads import Threads
+        from weft.contracts.description import Contract
+
+        known = [Contract.parse(each) for each in self._settings.get("contracts", ())]
+        return known, Threads(self._settings["threads"], self._on_hung)
 
     def bind(self, described: Any) -> Mapping[str, Any]:
         """Provide a contract that the host declared after the start. Returns its constants.

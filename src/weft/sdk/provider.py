@@ -15,6 +15,8 @@ from weft.sdk.plugin_context import Context
 
 BUILT_IN = ("task@1", "storage@1")
 """Contracts that every host has: whoever provides one of these says so."""
+ENDS = ("stop", "close")
+"""What ends a component; a plugin's own object has the first of them alone."""
 TASK = "task@1"
 """Whoever does not name another contract so provides the built-in one."""
 
@@ -117,12 +119,19 @@ class ContractProvider:
 
     async def stop(self) -> None:
         """Let the plugin's object stop, then end what still runs."""
-        stop = getattr(self.object, "stop", None)
-        if callable(stop):
-            if inspect.iscoroutinefunction(stop):
-                await stop()
-            else:
-                await self.threads.run(stop)
+        await self.end(ENDS[:1])
+        await self.close()
+
+    async def end(self, names: Sequence[str]) -> None:
+        """Call the first of these methods that the plugin's object has, which takes no arguments."""
+        end = next((each for name in names if callable(each := getattr(self.object, name, None))), None)
+        if inspect.iscoroutinefunction(end):
+            await end()
+        elif end is not None:
+            await self.threads.run(end)
+
+    async def close(self) -> None:
+        """End what still runs."""
         await self._dispatcher.close()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from weft.manifest.readers import archive, elsewhere, plugin_yaml, pyproject, single_file
+from weft.manifest.readers import archive, elsewhere, plugin_yaml, pyproject, single_file, stockpile
 from weft.manifest.readers.reader import Reader
 
 READERS: tuple[Reader, ...] = (
+    stockpile.READER,
     single_file.READER,
     archive.READER,
     pyproject.READER,

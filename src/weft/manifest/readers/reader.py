@@ -23,3 +23,5 @@ class Reader:
     """Reads it; raises ManifestError with every problem that keeps it from being read, or NotInThisVersion."""
     foreign: bool = False
     """Another system's file: beside a manifest of ours it is no manifest."""
+    refines: str = ""
+    """Another form, of which this is a special case."""

@@ -296,4 +296,4 @@ def _entry(launch: Launch) -> str:
 def _facts(answer: Mapping[str, Any]) -> Facts:
     entry, provides = answer["entry"], tuple(answer["provides"])
     described, constants, missing = answer["described"], answer["constants"], answer["missing"]
-    return Facts(entry, provides, answer["kind"], answer["name"], described, constants, missing)
+    return Facts(entry, provides, answer["kind"], answer["name"], described, constants, missing, answer["about"])

@@ -17,6 +17,7 @@ from weft.calls.wired import WiredChannel
 from weft.contracts.description import Contract
 from weft.contracts.implementation import compare
 from weft.contracts.mismatch import show
+from weft.contracts.names import split_key
 from weft.errors import (
     ContractError,
     ContractMismatch,
@@ -330,19 +331,31 @@ def _facts(answer: Any, known: Iterable[Contract]) -> Facts:
         for each in described.values():
             Contract.parse(each)
         entry, kind, name = str(answer["entry"]), str(answer["kind"]), str(answer["name"])
+        about = {key: _told(each) for key, each in _named(answer["about"]).items()}
     except (TypeError, KeyError, AttributeError, ValueError, ContractError) as error:
         raise ProtocolError(f"answered the start with {show(answer)}") from error
-    for contract in known:
-        wrong = [each for each in missing.get(contract.key, ()) if not _may_lack(contract, each)]
+    contracts = {contract.key: contract for contract in known}
+    for key, lacked in missing.items():
+        contract = contracts.get(split_key(key)[0])
+        wrong = [each for each in lacked if contract is not None and not _may_lack(contract, each)]
         if wrong:
-            raise ProtocolError(f"says that it lacks {', '.join(wrong)} of {contract.key}, which it may not")
-    return Facts(entry, provides, kind, name, described, constants, missing)
+            raise ProtocolError(f"says that it lacks {', '.join(wrong)} of {key}, which it may not")
+    return Facts(entry, provides, kind, name, described, constants, missing, about)
 
 
 def _named(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise TypeError
     return values
+
+
+def _told(value: Any) -> str | tuple[str, ...]:
+    """A text, or a list of them."""
+    if isinstance(value, list):
+        return tuple(map(str, value))
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _may_lack(contract: Contract, name: str) -> bool:
