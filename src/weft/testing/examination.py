@@ -11,15 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weft.contracts.declare import declared
+from weft.contracts.declare import contract_of, declared
 from weft.contracts.description import Contract
+from weft.contracts.names import split_key
+from weft.contracts.storage import Storage
 from weft.engine import Plugin
+from weft.engine.components import providers_in
 from weft.engine.crew import STOP_GRACE
 from weft.errors import UsageError, WeftError
 from weft.testing.engine import Engine
+from weft.testing.storage import CHECKS
 
 PING_WITHIN = 5.0
 """Seconds in which an idle plugin must give a sign of life."""
+CHECK_WITHIN = 30.0
+"""Seconds that one promise of a storage may take to be seen."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ async def examine(source: Path, state: Path | None = None) -> Report:
         report.name, report.version, report.runtime = plugin.name, plugin.version, plugin.manifest.runtime
         report.add("starts", f"ready within {time.monotonic() - began:.1f} s, environment included")
         _contracts(plugin, report)
+        await _storages(engine, plugin, report)
         await _alive(plugin, report)
         await _stops(engine, plugin, report)
     return report
@@ -81,21 +88,36 @@ def _contracts(plugin: Plugin, report: Report) -> None:
         if described is None:
             report.add(key, f"{facts.kind} application")
             continue
-        contract = ours.get(key) or Contract.parse(described)
-        known = (
-            "fits the host's" if key in ours else "as the plugin itself says it: --contracts MODULE names the host's"
-        )
+        host = ours.get(split_key(key)[0])
+        contract = host or Contract.parse(described)
+        known = "fits the host's" if host else "as the plugin itself says it: --contracts MODULE names the host's"
         report.add(key, known)
-        _members(contract, facts.constants.get(key, {}), facts.missing.get(key, ()), report)
+        _members(key, contract, facts.constants.get(key, {}), facts.missing.get(key, ()), report)
 
 
-def _members(contract: Contract, constants: Any, missing: Iterable[str], report: Report) -> None:
+def _members(key: str, contract: Contract, constants: Any, missing: Iterable[str], report: Report) -> None:
     for name, constant in contract.constants.items():
         value = repr(constants[name])[:60] if name in constants else "the contract's own"
-        report.add(f"{contract.key} {name}", f"{constant.shape} = {value}")
+        report.add(f"{key} {name}", f"{constant.shape} = {value}")
     for name, method in contract.methods.items():
         whose = " (not provided: the contract's own body runs)" if name in missing else ""
-        report.add(f"{contract.key} {name}", method.signature() + whose)
+        report.add(f"{key} {name}", method.signature() + whose)
+
+
+async def _storages(engine: Engine, plugin: Plugin, report: Report) -> None:
+    """Whether each storage that it provides keeps the contract's promises."""
+    storage = contract_of(Storage)
+    for provider in providers_in(plugin, storage):
+        used = engine.use(Storage, provider.name)
+        for check in CHECKS:
+            what = f"{provider.contract.key} {check.__name__.replace('_', ' ')}"
+            try:
+                async with asyncio.timeout(CHECK_WITHIN):
+                    await check(used)
+            except Exception as error:  # noqa: BLE001 (whatever it is, the storage does not do what it should)
+                report.add(what, str(error) or type(error).__name__, well=False)
+            else:
+                report.add(what, "it does")
 
 
 async def _alive(plugin: Plugin, report: Report) -> None:
