@@ -4,6 +4,7 @@ Settings: ``url``; ``timeout``, within which every call is answered or fails; ``
 every backend has (``ttl``, ``default_ttl``, ``max_entry``). Redis itself forgets what is over.
 """
 
+import asyncio
 import math
 import time
 from contextlib import contextmanager
@@ -30,8 +31,51 @@ def InitializePlugin(ctx):
 
 
 AT_ONCE = 500
-"""Keys that are asked for in one go."""
-CONNECTIONS = 50
+"""Commands that are sent in one go."""
+
+
+class Batches:
+    """Commands on their way: those that come while others are under way are sent together when these are answered."""
+
+    def __init__(self, client):
+        self._client = client
+        self._waiting = []
+        self._running = None
+
+    async def ask(self, *command):
+        """What Redis answers. Raises what redis-py does."""
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, answer))
+        if self._running is None:
+            self._running = asyncio.ensure_future(self._run())
+        return await answer
+
+    async def _run(self):
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                try:
+                    answers = await self._answers(batch)
+                except Exception as error:  # all that waits is told: it would wait for the same in vain
+                    batch, self._waiting = batch + self._waiting, []
+                    answers = [error] * len(batch)
+                for (_, answer), found in zip(batch, answers):
+                    if answer.done():
+                        continue  # its caller has left
+                    if isinstance(found, Exception):
+                        answer.set_exception(found)
+                    else:
+                        answer.set_result(found)
+        finally:
+            self._running = None
+
+    async def _answers(self, batch):
+        if len(batch) == 1:
+            return [await self._client.execute_command(*batch[0][0])]
+        pipeline = self._client.pipeline(transaction=False)
+        for command, _ in batch:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
 
 
 class RedisStorage(Backend):
@@ -39,27 +83,25 @@ class RedisStorage(Backend):
 
     def __init__(self, config):
         super().__init__(config, url=settings.text, timeout=settings.seconds, prefix=settings.text)
-        seconds = self.settings.get("timeout", 5.0) / 3  # one try on a connection, one on another, and to wait for it
-        pool = redis.BlockingConnectionPool.from_url(
+        seconds = self.settings.get("timeout", 5.0) / 4  # to connect and to be answered, and both once more
+        self.redis = redis.Redis.from_url(
             self.settings.get("url", "redis://127.0.0.1:6379/0"),
-            max_connections=CONNECTIONS,
-            timeout=seconds,
             socket_timeout=seconds,
             socket_connect_timeout=seconds,
             retry=Retry(NoBackoff(), 1),
         )
-        self.redis = redis.Redis.from_pool(pool)
+        self.ask = Batches(self.redis).ask
         self.prefix = self.settings.get("prefix", "weft:")
 
     async def put(self, category, key, value, ttl=None):
         seconds = self.lifetime(category, key, len(value), ttl)
         with self.answering():
-            await self.redis.set(self.named(category, key), value, px=seconds and max(1, math.ceil(seconds * 1000)))
+            await self.ask("SET", self.named(category, key), value, *(("PX", math.ceil(seconds * 1000)) if seconds else ()))
 
     async def get(self, category, key):
         check_entry(category, key)
         with self.answering():
-            value = await self.redis.get(self.named(category, key))
+            value = await self.ask("GET", self.named(category, key))
         if value is None:
             self.misses += 1
             raise NotFound(category, key)
@@ -69,7 +111,7 @@ class RedisStorage(Backend):
     async def delete(self, category, key):
         check_entry(category, key)
         with self.answering():
-            return await self.redis.delete(self.named(category, key)) > 0
+            return await self.ask("UNLINK", self.named(category, key)) > 0
 
     async def list(self, category, prefix=""):
         check_entry(category)
@@ -86,7 +128,7 @@ class RedisStorage(Backend):
         if everything:
             with self.answering():
                 async for names in self.batches(category):
-                    purged += await self.redis.unlink(*names)
+                    purged += await self.ask("UNLINK", *names)
         return purged
 
     async def statistics(self, category=None):
@@ -94,13 +136,12 @@ class RedisStorage(Backend):
         entries = size = 0
         with self.answering():
             async for names in self.batches(category):
-                sizes = await self.asked(names, "strlen")
+                sizes = await asyncio.gather(*(self.ask("STRLEN", name) for name in names))
                 entries, size = entries + len(sizes), size + sum(sizes)
         return Statistics(self.hits, self.misses, entries, size)
 
     async def close(self):
         await self.redis.aclose()
-        await self.redis.connection_pool.disconnect()
 
     def named(self, category, key=""):
         """No two entries have one name: of a category ``:`` is written ``%3A``."""
@@ -120,18 +161,14 @@ class RedisStorage(Backend):
         if batch:
             yield batch
 
-    async def asked(self, names, *commands):
-        pipeline = self.redis.pipeline(transaction=False)
-        for name in names:
-            for command in commands:
-                getattr(pipeline, command)(name)
-        return await pipeline.execute()
-
     async def described(self, names, start):
-        answers, now = await self.asked(names, "strlen", "pttl"), time.time()
+        sizes, lefts = [
+            await asyncio.gather(*(self.ask(command, name) for name in names)) for command in ("STRLEN", "PTTL")
+        ]
+        now = time.time()
         return [
             Entry(name[start:].decode(), size, moment(now + left / 1000) if left >= 0 else None)
-            for name, size, left in zip(names, answers[::2], answers[1::2])
+            for name, size, left in zip(names, sizes, lefts)
             if left != -2  # it is over since it was found
         ]
 

@@ -177,6 +177,32 @@ def test_new_check_pack_and_deploy_of_what_they_make(weft, weft_server, tmp_path
     assert ask(server, "my-shop.localhost") == "Hello from my-shop\n"
 
 
+STOCKPILE = """
+Metadata = {"Name": "My Plugin", "Version": "0.1.0", "Authors": ["Jane Doe", "Joe"], "Website": "https://example.org"}
+
+class Echo:
+    def say(self, text: str) -> str:
+        return text
+
+def InitializePlugin(ctx):
+    ctx.register("echo", "loud", lambda config: Echo())
+    ctx.register("echo", "quiet", lambda config: Echo())
+"""
+
+
+def test_title_authors_and_website_are_shown_and_components_called(weft, weft_server, tmp_path):
+    (tmp_path / "mine.py").write_text(STOCKPILE)
+    state = weft_server(tmp_path / "mine.py").state
+    listed = weft("list", WEFT_STATE=state).stdout
+    assert re.search(r"mine#1 .*echo#loud@1 echo#quiet@1 +My Plugin +Jane Doe, Joe +https://example.org", listed)
+    status = weft("status", "My Plugin", WEFT_STATE=state).stdout
+    assert re.search(r"^authors +Jane Doe, Joe$", status, re.MULTILINE)
+    assert re.search(r"^website +https://example.org$", status, re.MULTILINE)
+    assert weft("call", "mine", "echo#loud.say", '{"text": "hello"}', WEFT_STATE=state).stdout == '"hello"\n'
+    shown = weft("contract", "show", "mine", WEFT_STATE=state)
+    assert (shown.returncode, shown.stdout.count('@weft.contract(name="echo")')) == (0, 2)
+
+
 def test_check_tells_every_problem(weft, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "plugin.yaml").write_text("name: no/name\nprovide: [web]\n")

@@ -47,7 +47,7 @@ def test_a_name_that_no_plugin_can_have_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_a_kind_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotInThisVersion, match="--form: not in this version; there is --web, --task"):
+    with pytest.raises(NotInThisVersion, match="form form: not in this version; there are web, task"):
         scaffold("shop", "form", tmp_path)
 
 
@@ -61,6 +61,18 @@ def test_a_task_is_whole_and_its_test_passes(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path / "work", check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Ran 2 tests" in done.stderr
+
+
+def test_a_plugin_in_stockpiles_form_is_whole_and_its_test_passes(tmp_path: Path) -> None:
+    scaffold("my-shelf", "stockpile", tmp_path)
+    report = check(tmp_path / "my-shelf")
+    assert report.ok, (report.problems, report.warnings)
+    assert report.manifest is not None
+    assert report.manifest.entry == "my_shelf:InitializePlugin"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    done = subprocess.run(command, cwd=tmp_path / "my-shelf", check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "12 passed" in done.stdout
 
 
 def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:

@@ -13,13 +13,17 @@ from weft.errors import UsageError
 if TYPE_CHECKING:
     from weft.packages.contract_plugin import HostContract
 
+FORMS = ("stockpile",)
+"""Of other systems, that new plugins can be made in."""
+
 
 @click.command(cls=Command)
 @click.argument("name")
 @click.option("--web", is_flag=True, help="A web application (the default).")
 @click.option("--task", is_flag=True, help="A task: a function that is executed on values.")
+@click.option("--form", type=click.Choice(FORMS), help="As another system has its plugins.")
 @click.option("--contract", metavar="MODULE:CLASS", help="What your application's contract says.")
-def new(session: Session, name: str, *, web: bool, task: bool, contract: str | None) -> None:
+def new(session: Session, name: str, *, web: bool, task: bool, form: str | None, contract: str | None) -> None:
     """Make a plugin: a folder NAME with its code, a test, and its manifest.
 
     With --contract, MODULE is imported from the current folder, or wherever Python finds it; the plugin's class has
@@ -27,10 +31,10 @@ def new(session: Session, name: str, *, web: bool, task: bool, contract: str | N
     """
     from weft.packages.scaffold import scaffold
 
-    if web + task + (contract is not None) > 1:
-        raise click.UsageError("--web, --task and --contract exclude each other")
+    if web + task + (form is not None) + (contract is not None) > 1:
+        raise click.UsageError("--web, --task, --form and --contract exclude each other")
     folder = Path(name)
-    scaffold(folder.name, _kind(contract) if contract else "task" if task else "web", folder.parent)
+    scaffold(folder.name, _kind(contract) if contract else form or ("task" if task else "web"), folder.parent)
     session.output.result({"folder": str(folder)}, f"{folder}/ is made: try it with `weft dev {folder}`")
 
 

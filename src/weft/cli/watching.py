@@ -20,7 +20,7 @@ _INDENT = "\n" + " " * 11
 def list_(session: Session) -> None:
     """What runs, and where."""
     plugins = session.client.get(_PLUGINS)
-    columns = ("plugin", "version", "state", "since", "memory", "serves")
+    columns = ("plugin", "version", "state", "since", "memory", "serves", "title", "authors", "website")
     session.output.table(plugins, columns, [_row(each) for each in plugins])
 
 
@@ -32,6 +32,9 @@ def _row(plugin: dict[str, Any]) -> tuple[str, ...]:
         moment(plugin["since"]),
         size(plugin["stats"]["memory"]),
         " ".join(plugin["urls"] or plugin["provides"]),
+        plugin["title"],
+        ", ".join(plugin["authors"]),
+        plugin["homepage"],
     )
 
 
@@ -47,6 +50,8 @@ def _facts(plugin: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("plugin", f"{plugin['name']}#{plugin['release']}"),
         ("title", plugin["title"]),
+        ("authors", ", ".join(plugin["authors"])),
+        ("website", plugin["homepage"]),
         ("version", plugin["version"]),
         ("digest", plugin["digest"]),
         ("state", plugin["state"] + (" (preloaded)" if plugin["preloaded"] else "")),

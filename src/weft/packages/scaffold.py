@@ -11,6 +11,7 @@ from string import Template
 from weft.errors import Conflict, NotInThisVersion, StorageFailed, UsageError
 from weft.manifest.rules import Invalid
 from weft.manifest.values import name as plugin_name
+from weft.packages import stockpile_texts
 from weft.packages.contract_plugin import HostContract, contract_files
 
 PYPROJECT = """\
@@ -178,12 +179,13 @@ KINDS: dict[str, dict[str, str]] = {
         "test_$module.py": TASK_TEST,
         "README.md": TASK_README,
     },
+    "stockpile": stockpile_texts.FILES,
 }
 """For each kind, file names and their texts, both with $name, $module and $domain to be filled in."""
 
 
 def scaffold(name: str, kind: str | HostContract, into: Path) -> list[Path]:
-    """Write a new plugin's folder ``into/NAME`` and return its files. ``kind``: web, task, or a contract of a host.
+    """Write a new plugin's folder ``into/NAME`` and return its files. ``kind``: one of KINDS, or a contract of a host.
 
     Raises UsageError for a name that no plugin can have, NotInThisVersion for a kind that is not here, Conflict where
     the folder exists, StorageFailed where it cannot be written; then nothing is left.
@@ -215,7 +217,7 @@ def contents(name: str, kind: str | HostContract) -> dict[str, str]:
     if isinstance(kind, HostContract):
         return contract_files(name, module, kind)
     if kind not in KINDS:
-        raise NotInThisVersion(f"new --{kind}: not in this version; there is --{', --'.join(KINDS)}")
+        raise NotInThisVersion(f"new: form {kind}: not in this version; there are {', '.join(KINDS)}")
     known = {"name": name, "module": module, "domain": f"{name.lower()}.localhost"}
     return {Template(file).substitute(known): Template(text).substitute(known) for file, text in KINDS[kind].items()}
 

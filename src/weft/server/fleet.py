@@ -44,6 +44,8 @@ class Record:
     number: int = 1
     version: str = ""
     title: str = ""
+    authors: tuple[str, ...] = ()
+    homepage: str = ""
     digest: str = ""
     domains: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
@@ -237,7 +239,9 @@ class Fleet:
                 domains=domains,
                 provides=plugin.provides,
                 version=plugin.version,
-                title=plan.manifest.title,
+                title=plugin.manifest.title,
+                authors=plugin.manifest.authors,
+                homepage=plugin.manifest.homepage,
                 error="",
                 since=time.time(),
             )

@@ -371,6 +371,8 @@ class Operator(Overview):
             number=number,
             version=plan.manifest.version,
             title=plan.manifest.title,
+            authors=plan.manifest.authors,
+            homepage=plan.manifest.homepage,
             digest=digest,
             domains=plan.domains,
             grants=plan.grants,

@@ -30,6 +30,8 @@ class PluginStatus:
 
     name: str
     title: str
+    authors: tuple[str, ...] = ()
+    homepage: str = ""
     version: str
     release: int
     digest: str
@@ -77,6 +79,8 @@ def status_of(record: Record, plugin: Plugin | None) -> PluginStatus:
     return PluginStatus(
         name=record.name,
         title=record.title,
+        authors=record.authors,
+        homepage=record.homepage,
         version=record.version,
         release=record.number,
         digest=record.digest,
