@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "calls_large",
         "calls_stream",
         "calls_inline",
+        "storage",
         "hook_chain",
         "import_time",
         "memory_cycles",
