@@ -93,6 +93,13 @@ def ask_greeter(site: Site) -> None:
     assert site.get("/greeted").json() == {"greeted": 1}
 
 
+def ask_proxy(site: Site) -> None:
+    assert "proxy_hit_rate" in site.get("/metrics").text
+    plugins = {each["name"]: each for each in site.get("/status").json()["plugins"]}
+    assert (plugins["shelf"]["title"], plugins["redis-storage"]["title"]) == ("Shelf", "Redis Storage")
+    assert plugins["redis-storage"]["provides"] == ["storage#redis@1"]
+
+
 ASKED = {
     "datasette": ask_datasette,
     "shop": ask_shop,
@@ -101,6 +108,7 @@ ASKED = {
     "notes": ask_notes,
     "hello": ask_hello,
     "greeter": ask_greeter,
+    "proxy": ask_proxy,
 }
 
 

@@ -8,12 +8,14 @@ from typing import Any, Dict, List, Mapping, Sequence
 from weft.calls.dispatcher import Dispatcher
 from weft.calls.faults import Faults
 from weft.calls.threads import Threads
+from weft.contracts.declare import contract_of
 from weft.contracts.description import Contract
 from weft.contracts.implementation import Implementation, describe_provider, implement
 from weft.errors import ContractMismatch, StartFailed
 from weft.sdk.plugin_context import Context
 
-BUILT_IN = ("task@1", "storage@1")
+STORAGE = "storage@1"
+BUILT_IN = ("task@1", STORAGE)
 """Contracts that every host has: whoever provides one of these says so."""
 ENDS = ("stop", "close")
 """What ends a component; a plugin's own object has the first of them alone."""
@@ -56,6 +58,10 @@ class ContractProvider:
         others = [contract.key for contract in self._known.values() if contract.name == name]
         if others:
             raise ContractMismatch(f"the host has contract {', '.join(others)}, and the plugin provides {key}")
+        if key == STORAGE:
+            from weft.contracts.storage import Storage
+
+            return contract_of(Storage)
         return self._own(key)
 
     def _own(self, key: str) -> Contract:
