@@ -95,6 +95,16 @@ def test_relative_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
+def test_tests_that_a_page_names_exist() -> None:
+    for page in (ROOT / "docs").glob("coming-from-*.md"):
+        shown = "".join(re.findall(r"[^|]*\|$", page.read_text(), re.MULTILINE))  # the last column of its tables
+        named = re.findall(r"`(\w+/[\w/]*\.py)`(?:: ([\w ,]+?))?(?= \||, `)", shown)
+        assert named, page.name
+        for path, words in named:
+            test = "def test_" + re.sub(r"\W+", "_", words)
+            assert test.lower() in (ROOT / "tests" / path).read_text().lower(), f"{page.name}: {path}: {words}"
+
+
 def test_every_page_has_its_place_in_the_navigation() -> None:
     _, _, navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")
     pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}

@@ -23,7 +23,7 @@ HOSTILE = (
 """Names that are text like any other."""
 SOON = 0.05
 """Seconds after which a brief entry's time is over."""
-OVER_WITHIN = 10.0
+OVER_WITHIN = 5.0
 """Seconds in which a storage must see that an entry's time is over."""
 AT_ONCE = 20
 
