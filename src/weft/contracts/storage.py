@@ -190,7 +190,10 @@ class Storage(Protocol):
         fills: Fills = self.__dict__.setdefault("_fills", Fills())
 
         async def filled() -> bytes:
-            value = await fill()
+            try:
+                return await self.get(category, key)  # another may have filled it since it was missed
+            except NotFound:
+                value = await fill()
             await self.put(category, key, value, ttl)
             return value
 

@@ -33,6 +33,7 @@ class Plugin:
     ) -> None:
         self.name = release.manifest.name
         self.release = release
+        self._manifest = release.manifest
         self.call_timeout = release.manifest.limits.call
         self._changed = changed
         self._machine = Machine(PLUGIN)
@@ -57,8 +58,7 @@ class Plugin:
     @property
     def manifest(self) -> Manifest:
         """The manifest of the release that answers new calls, with what the plugin's own ``Metadata`` adds."""
-        about = self.facts.about if self.facts is not None else {}
-        return completed(self.release.manifest, about) if about else self.release.manifest
+        return self._manifest
 
     @property
     def state(self) -> str:
@@ -169,6 +169,7 @@ class Plugin:
         self.enter("ready" if self.state == "starting" else "replace")
         old, self._crew = self._crew, crew
         self.release, self._live = crew.release, crew.live
+        self._manifest = completed(crew.release.manifest, crew.facts.about)
         self.call_timeout = crew.release.manifest.limits.call
         if len(crew.live) < crew.wanted:  # lost while its release was being committed
             self.enter("lose_some" if crew.live else "lose_all")

@@ -51,7 +51,7 @@ class Registry(Context):
         """
         if self.over:
             raise StartFailed(f"component {show(identity)} is registered too late: its initializer has returned")
-        key, ids = _key(contract), (identity, *aliases)
+        key, ids = _key(contract), (identity, *([aliases] if isinstance(aliases, str) else aliases))
         known = {each for registration in self.registered if registration.key == key for each in registration.ids}
         for each in ids:
             if not ID.fullmatch(str(each)):

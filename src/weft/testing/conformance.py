@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for module in options.contracts:
             _import_contracts(module)
-        report = asyncio.run(examine(_existing(options.source), options.state))
+        report = asyncio.run(examine(_existing(options.source), options.state, options.config))
     except UsageError as error:
         sys.stderr.write(f"weft.testing.conformance: {error}\n")
         return MISUSED
@@ -42,8 +42,19 @@ def _parser() -> argparse.ArgumentParser:
         "--contracts", action="append", default=[], metavar="MODULE", help="where the host declares its contracts"
     )
     parser.add_argument("--state", type=Path, help="a folder for environments, kept for the next time")
+    parser.add_argument("--config", type=_config, metavar="JSON", help="what the plugin is given to be configured with")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _config(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError('expected an object: {"KEY": VALUE}')
+    return value
 
 
 def _existing(source: Path) -> Path:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,13 @@ class Report:
         self.findings.append(Finding(what, well, found))
 
 
-async def examine(source: Path, state: Path | None = None) -> Report:
-    """Load, look, stop. Raises UsageError where ``source`` is several plugins; all else is in the report."""
+async def examine(source: Path, state: Path | None = None, config: Mapping[str, Any] | None = None) -> Report:
+    """Load, with ``config``, look, stop. Raises UsageError where ``source`` is several plugins; all else it reports."""
     report = Report(str(source))
     async with Engine(state) as engine:
         began = time.monotonic()
         try:
-            plugins = await engine.load(source)
+            plugins = await engine.load(source, config=config)
         except WeftError as error:
             report.add("starts", str(error), well=False)
             return report

@@ -56,6 +56,11 @@ class Backend:
         check_entry(category, key, ttl)
 
         async def filled() -> bytes:
+            try:
+                found: bytes = await self._run("get", category, key)  # another may have filled it since it was missed
+                return found
+            except NotFound:
+                self.misses -= 1  # it is one miss, though it was looked for twice
             value = await fill()
             await self._run("put", category, key, value, ttl)
             return value
