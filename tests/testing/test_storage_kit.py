@@ -34,7 +34,7 @@ KEEPS_A_PART = """
 PUTS_IN_TWO = """import asyncio
         for end in (50_000, None):
             self.categories.setdefault(category, {})[key] = (value[:end], expires)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.2)
 """
 FILLS_EACH = """
     async def get_or_fill(self, category, key, fill, ttl=None):

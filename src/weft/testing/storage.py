@@ -149,6 +149,7 @@ async def a_value_whose_last_piece_never_comes_is_not_kept(storage: Storage) -> 
 
     async def broken() -> AsyncIterator[bytes]:
         yield b"new"
+        await asyncio.sleep(SOON)  # it is taken by then
         raise LookupError("no more pieces")
 
     await storage.put(category, "film", b"old")
