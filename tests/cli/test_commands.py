@@ -132,7 +132,17 @@ def test_a_plugins_life(weft, hello, weft_server, tmp_path):
     assert weft("rollback", "hello").stdout == f"hello#1 serves at {address}\n"
     assert ask(server, "hello.localhost") == "one"
     listed = weft("list").stdout.splitlines()
-    assert listed[0].split() == ["PLUGIN", "VERSION", "STATE", "SINCE", "MEMORY", "SERVES"]
+    assert listed[0].split() == [
+        "PLUGIN",
+        "VERSION",
+        "STATE",
+        "SINCE",
+        "MEMORY",
+        "SERVES",
+        "TITLE",
+        "AUTHORS",
+        "WEBSITE",
+    ]
     assert listed[1].startswith("hello#1  0.0.0    running")
     assert "state      running" in weft("status", "hello").stdout
     printed = [json.loads(line)["text"] for line in weft("logs", "hello", "--json").stdout.splitlines()]
