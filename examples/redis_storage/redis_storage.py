@@ -8,7 +8,6 @@ import asyncio
 import math
 import time
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -145,7 +144,8 @@ class RedisStorage(Backend):
 
     def named(self, category, key=""):
         """No two entries have one name: of a category ``:`` is written ``%3A``."""
-        return f"{self.prefix}{quote(category, safe='')}:{key}".encode()
+        told_apart = category.replace("%", "%25").replace(":", "%3A")
+        return f"{self.prefix}{told_apart}:{key}".encode()
 
     async def batches(self, category, prefix=""):
         """The names of entries, each once, as many at a time as are asked for in one go."""
