@@ -193,39 +193,39 @@ def test_a_source_of_another_plugins_users_is_asked_once(run, tmp_path):
 # provides = ["task"]
 # permissions = { plugins = ["storage"] }
 # ///
-import asyncio, os
+import asyncio
+from pathlib import Path
 from weft.contracts.storage import Storage
 from weft.sdk import context
 
 async def Execute(ctx):
+    folder = Path(context().data_dir)
     async def fill():
-        with open(ctx.get_value("asked"), "a") as file:
-            file.write("asked\\n")
-        while not os.path.exists(ctx.get_value("go")):
+        (folder / "asked").touch()
+        while not (folder / "go").exists():
             await asyncio.sleep(0.01)
         return b"value"
-    open(ctx.get_value("asked") + context().name, "w").close()
+    (folder / "called").touch()
     return await context().use(Storage, "memory").get_or_fill("x", "x", fill)
 """
 
     async def main():
-        asked, go = tmp_path / "asked", tmp_path / "go"
+        folders = [tmp_path / "state" / "data" / name for name in ("one", "two")]
         async with weft.Engine(tmp_path / "state", contracts=[weft.Storage, weft.Task]) as engine:
             await engine.load(BUILT_IN)
-            for name in ("one", "two"):
-                (tmp_path / f"{name}.py").write_text(caller)
-                await engine.load(tmp_path / f"{name}.py")
-            values = {"asked": str(asked), "go": str(go)}
-            tasks = [
-                asyncio.create_task(engine.use(weft.Task, name).execute(weft.TaskContext(values)))
-                for name in ("one", "two")
-            ]
-            while not (asked.exists() and all(Path(f"{asked}{name}").exists() for name in ("one", "two"))):
+            for folder in folders:
+                source = tmp_path / f"{folder.name}.py"
+                source.write_text(caller)
+                await engine.load(source)
+            users = [engine.use(weft.Task, folder.name) for folder in folders]
+            tasks = [asyncio.create_task(user.execute(weft.TaskContext())) for user in users]
+            while not all((folder / "called").exists() for folder in folders):
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.1)  # the other has called by then
-            go.touch()
+            await asyncio.sleep(0.1)  # both have asked the storage by then
+            for folder in folders:
+                (folder / "go").touch()
             assert await asyncio.gather(*tasks) == [b"value", b"value"]
-            assert asked.read_text() == "asked\n"
+            assert sum((folder / "asked").exists() for folder in folders) == 1
 
     run(main())
 
