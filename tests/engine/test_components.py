@@ -281,6 +281,18 @@ def test_what_is_wrong_is_named_and_nothing_runs(plugin, run, runtime, what):
     run(main())
 
 
+@RUNTIMES
+def test_a_manifest_names_no_more_than_is_registered(plugin, run, runtime):
+    block = f'# /// script\n# [tool.weft]\n# runtime = "{runtime}"\n# provides = ["loom", "task"]\n# ///\n'
+
+    async def main():
+        async with weft.Engine() as engine:
+            with pytest.raises(StartFailed, match="provides loom@1, task@1; bad:InitializePlugin registers none of it"):
+                await engine.load(plugin(f"{block}def InitializePlugin(ctx): ...\n"))
+
+    run(main())
+
+
 def test_what_was_made_before_a_failure_is_closed(plugin, run):
     code = """
 class Loom:

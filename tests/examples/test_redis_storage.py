@@ -144,6 +144,30 @@ def test_a_redis_that_goes_away_is_named_within_the_time_and_found_again(stored,
     stored(check, port, timeout=TIMEOUT)
 
 
+def test_a_redis_that_goes_away_in_the_middle_of_calls_fails_these_and_no_later_ones(stored, tmp_path, free_port):
+    port = free_port()
+
+    async def check(storage):
+        async def use(number):
+            while True:
+                await storage.put("x", str(number), bytes(10_000))
+                await storage.get("x", str(number))
+
+        with redis_server(tmp_path, port) as server:
+            users = [asyncio.create_task(use(number)) for number in range(20)]
+            await asyncio.sleep(0.3)
+            assert not any(user.done() for user in users)
+            server.kill()
+            async with asyncio.timeout(TIMEOUT + 5):
+                errors = await asyncio.gather(*users, return_exceptions=True)
+        assert {type(error) for error in errors} == {Unreachable}
+        with redis_server(tmp_path, port):
+            await storage.put("x", "x", b"1")
+            assert await storage.get("x", "x") == b"1"
+
+    stored(check, port, timeout=TIMEOUT)
+
+
 def test_a_redis_that_hangs_is_named_within_the_time_and_found_again(stored, tmp_path, free_port):
     port = free_port()
 

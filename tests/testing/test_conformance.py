@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from weft.sdk.storage import BUILT_IN
+
 PLUGINS = Path(__file__).parents[1] / "plugins"
 CONTRACTS = """
 from typing import Protocol
@@ -91,12 +93,21 @@ def test_a_plugin_that_does_not_stop_as_it_should_fails_and_leaves_nothing(exami
     assert "ok    leaves no process" in said
 
 
+def test_each_storage_of_a_plugin_is_looked_at(examined):
+    text = BUILT_IN.read_text().replace("inline", "process")
+    assert "storage#file@1 a source is asked once" in examined(text)
+    refused = examined(text, "--config", '{"memory": {"size": 1}}', code=1)
+    assert "component 'memory' of storage@1: its factory raised UsageError: size: no such setting" in refused
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--contracts", "nowhere"], "No module named 'nowhere'"),
         (["--contracts", "json"], "it declares none"),
         (["--what"], "unrecognized arguments: --what"),
+        (["--config", "{"], "argument --config: it is no JSON"),
+        (["--config", "[]"], "argument --config: expected an object"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_why(examined, arguments, words):

@@ -394,6 +394,13 @@ input()
     file.close()
 
 
+def test_a_file_that_is_none_of_ours_is_named_and_left_as_it_is(tmp_path):
+    (tmp_path / "storage.sqlite").write_text("something else " * 1000)
+    with pytest.raises(Unreachable, match="file is not a database"):
+        File({}, str(tmp_path)).put("x", "x", b"")
+    assert (tmp_path / "storage.sqlite").read_text() == "something else " * 1000
+
+
 def test_a_file_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(Unreachable, match="taken"):

@@ -46,7 +46,7 @@ class Backend:
         """Seconds for which an entry is kept; None: for ever. Raises InvalidEntry, and TooLarge."""
         check_entry(category, key, ttl)
         if size > self.max_entry:
-            raise TooLarge(f"{key!r} in {category!r} has {size} bytes, at most {self.max_entry} (max_entry)")
+            raise TooLarge(f"{key!r} in {category!r} has {size} bytes, at most {self.max_entry} (max_entry, max_bytes)")
         return self._lifetimes.get(category, self._default) if ttl is None else ttl
 
     async def get_or_fill(

@@ -125,7 +125,7 @@ class File(Backend):
             connection = self._open()
         try:
             yield connection
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if _is_full(error):
                 raise NoRoom(f"{self.path}: {error} (max_bytes, or the disk's own bound)") from error
             raise self._unreachable(error) from error
@@ -141,7 +141,7 @@ class File(Backend):
             connection = sqlite3.connect(
                 self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
             )
-        except (OSError, sqlite3.OperationalError) as error:
+        except (OSError, sqlite3.DatabaseError) as error:
             raise self._unreachable(error) from error
         try:
             connection.executescript(_SCHEMA)
@@ -151,7 +151,7 @@ class File(Backend):
                 connection.execute(f"PRAGMA max_page_count = {max(self.settings['max_bytes'] // _PAGE, 8)}")
         except BaseException as error:
             connection.close()
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.DatabaseError):
                 raise self._unreachable(error) from error
             raise
         return connection
@@ -175,5 +175,5 @@ def _purge(connection: sqlite3.Connection, category: Optional[str] = None, *, ev
     return gone
 
 
-def _is_full(error: sqlite3.OperationalError) -> bool:
+def _is_full(error: sqlite3.DatabaseError) -> bool:
     return "is full" in str(error)

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from typing import Any, AsyncIterator, Iterator, Mapping, NamedTuple, Optional, Tuple
 
-from weft.contracts.storage import Entry, NotFound, Statistics, TooLarge, check_entry
+from weft.contracts.storage import Entry, NotFound, Statistics, check_entry
 from weft.sdk.storage import settings
 from weft.sdk.storage.backend import Backend, moment
 
@@ -37,8 +37,6 @@ class Memory(Backend):
     async def put(self, category: str, key: str, value: bytes, ttl: Optional[float] = None) -> None:
         """See contracts.storage. What was not used for longest makes room."""
         seconds = self.lifetime(category, key, len(value), ttl)
-        if len(value) > self._max_bytes:
-            raise TooLarge(f"{key!r} in {category!r} has {len(value)} bytes, at most {self._max_bytes} (max_bytes)")
         entry = category, key
         if entry in self._entries:
             self._forget(entry)
@@ -53,6 +51,8 @@ class Memory(Backend):
         kept = self._entries.get(entry)
         if kept is None or (kept[1] is not None and kept[1] <= time.time()):
             check_entry(category, key)
+            if kept is not None:
+                self._forget(entry)
             self.misses += 1
             raise NotFound(category, key)
         self._entries.move_to_end(entry)
