@@ -64,7 +64,7 @@ class Engine(Core):
             await super().__aexit__(*error)
 
     def use(self, contract: Callable[..., C], name: str | None = None) -> C:
-        """The plugin ``name``, or the only one that provides ``contract``, as an object whose methods are its.
+        """The plugin or component ``name``, or the only one that provides ``contract``, as an object with its methods.
 
         It stays right over upgrades: calls under way finish where they began. Raises UsageError when there is not one
         such plugin, ContractMismatch when it does not provide the contract, and ContractError when a method that the
@@ -73,7 +73,7 @@ class Engine(Core):
         return self._using.use(contract, name)
 
     def all(self, contract: Callable[..., C]) -> dict[str, C]:
-        """Every plugin that provides ``contract``, by name: see ``use``."""
+        """Every plugin that provides ``contract`` by its name, every component by its id: see ``use``."""
         return self._using.all(contract)
 
     def hooks(self, contract: Callable[..., Any]) -> Any:

@@ -37,8 +37,8 @@ class Context:
     def use(self, contract: Callable[..., T], name: Optional[str] = None) -> T:
         """Another plugin that provides ``contract``, as an object whose methods are the contract's.
 
-        ``name`` says which; without it, the only provider. The plugin's ``permissions.plugins`` must name it. Raises
-        UsageError where no host can be asked.
+        ``name`` says which, or is the id of a component; without it, the only provider. The plugin's
+        ``permissions.plugins`` must name the other plugin. Raises UsageError where no host can be asked.
         """
         if self._use is None:
             raise UsageError(f"plugin {self.name} has no host to ask for other plugins")

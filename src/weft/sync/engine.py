@@ -109,14 +109,14 @@ class Engine:
         return self.call(_plugin, name)
 
     def use(self, contract: Callable[..., C], name: str | None = None) -> C:
-        """The plugin ``name``, or the only one that provides ``contract``, as an object whose methods are its.
+        """The plugin or component ``name``, or the only one that provides ``contract``, as an object with its methods.
 
         See ``weft.Engine.use``. Raises ContractError for a contract that is declared with ``async def``.
         """
         return self.call(_use, _plain(contract), name)
 
     def all(self, contract: Callable[..., C]) -> dict[str, C]:
-        """Every plugin that provides ``contract``, by name: see ``use``."""
+        """Every plugin that provides ``contract`` by its name, every component by its id: see ``use``."""
         return self.call(_all, _plain(contract))
 
     def hooks(self, contract: Callable[..., Any]) -> Any:
