@@ -3,7 +3,8 @@
 ``storages.py KIND ROUNDS FOLDER`` prints the medians of operations per second, nine reads to a write, of 1 KiB:
 {"weft": …, "peer": …}. FOLDER is where the peers' packages are. KIND, and where Weft's storage runs:
 
-``memory``    inline, as a part of the event loop, beside cachetools (least recently used, a time for each entry)
+``memory``    inline, awaited, as a part of the event loop, beside cachetools (least recently used, a time for each
+              entry), which is called and not awaited
 ``file``      inline, in a host without an event loop, beside diskcache
 ``file_loop`` inline, in threads of an event loop's host, 16 calls at once, beside diskcache in threads of the same
 ``redis``     in a process of its own, 64 calls at once, beside redis-py on the host's own event loop
@@ -72,10 +73,10 @@ async def memory(_folder: Path) -> AsyncIterator[dict[str, Pair]]:
         64 * 1024 * 1024, ttu=lambda _key, _value, now: now + TTL, timer=time.time, getsizeof=len
     )
 
-    async def get(key: str) -> Any:
+    def get(key: str) -> Any:
         return cache["bench", key]
 
-    async def put(key: str, value: bytes) -> None:
+    def put(key: str, value: bytes) -> None:
         cache["bench", key] = value
 
     async with weft.Engine(contracts=[weft.Storage]) as engine:
@@ -165,6 +166,7 @@ def keys() -> Iterator[tuple[str, bool]]:
 
 
 def called(pair: Pair) -> float:
+    """Of methods that are not awaited, one call after the other."""
     get, put = pair
     count, until = 0, time.perf_counter() + SECONDS
     for key, write in keys():
@@ -178,7 +180,23 @@ def called(pair: Pair) -> float:
     return count / (time.perf_counter() - until + SECONDS)
 
 
+async def awaited_alone(pair: Pair) -> float:
+    """The same of methods that are awaited, which never wait."""
+    get, put = pair
+    count, until = 0, time.perf_counter() + SECONDS
+    for key, write in keys():
+        if write:
+            await put(key, VALUE)
+        else:
+            await get(key)
+        count += 1
+        if count % 100 == 0 and time.perf_counter() >= until:
+            break
+    return count / (time.perf_counter() - until + SECONDS)
+
+
 async def awaited(pair: Pair, in_flight: int) -> float:
+    """Of methods that are awaited, so many at once."""
     get, put = pair
     began = time.perf_counter()
     until, shared, done = began + SECONDS, keys(), 0
@@ -196,7 +214,9 @@ async def awaited(pair: Pair, in_flight: int) -> float:
 
 async def filled(pair: Pair) -> None:
     for key in KEYS:
-        await pair[1](key, VALUE)
+        put = pair[1](key, VALUE)
+        if put is not None:
+            await put
 
 
 def of_plain(rounds: int, folder: Path) -> list[dict[str, float]]:
@@ -207,6 +227,13 @@ def of_plain(rounds: int, folder: Path) -> list[dict[str, float]]:
         return [{name: called(pair) for name, pair in pairs.items()} for _ in range(rounds)]
 
 
+async def of_memory(rounds: int, folder: Path) -> list[dict[str, float]]:
+    async with memory(folder) as pairs:
+        for pair in pairs.values():
+            await filled(pair)
+        return [{"weft": await awaited_alone(pairs["weft"]), "peer": called(pairs["peer"])} for _ in range(rounds)]
+
+
 async def of_awaited(make: Any, rounds: int, folder: Path, in_flight: int) -> list[dict[str, float]]:
     async with make(folder) as pairs:
         for pair in pairs.values():
@@ -215,7 +242,6 @@ async def of_awaited(make: Any, rounds: int, folder: Path, in_flight: int) -> li
 
 
 AWAITED: dict[str, tuple[Any, int]] = {
-    "memory": (memory, 1),
     "file_loop": (file_loop, 16),
     "redis": (redis, 64),
     "redis_one": (redis, 1),
@@ -226,6 +252,8 @@ def main(kind: str, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if kind == "file":
             seen = of_plain(rounds, Path(folder))
+        elif kind == "memory":
+            seen = uvloop.run(of_memory(rounds, Path(folder)))
         else:
             make, in_flight = AWAITED[kind]
             seen = uvloop.run(of_awaited(make, rounds, Path(folder), in_flight))

@@ -107,6 +107,8 @@ def check_entry(category: Optional[str] = None, key: Optional[str] = None, ttl: 
 
 
 def _check_name(what: str, name: str) -> None:
+    if name.isascii() and 0 < len(name) <= LONGEST:
+        return
     try:
         length = len(name.encode())
     except UnicodeEncodeError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from typing import Any, AsyncIterator, Iterator, Mapping, NamedTuple, Optional, Tuple
+from time import time
+from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Tuple
 
 from weft.contracts.storage import Entry, NotFound, Statistics, check_entry
 from weft.sdk.storage import settings
@@ -12,12 +12,8 @@ from weft.sdk.storage.backend import Backend, moment
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ENTRIES = 100_000
-
-
-class _Kept(NamedTuple):
-    value: bytes
-    expires: Optional[float]
-    """Seconds since the epoch."""
+_Kept = Tuple[bytes, Optional[float]]
+"""A value, and when its time is over, in seconds since the epoch. A plain tuple: they are made for every entry."""
 
 
 class Memory(Backend):
@@ -40,7 +36,7 @@ class Memory(Backend):
         entry = category, key
         if entry in self._entries:
             self._forget(entry)
-        self._entries[entry] = _Kept(value, None if seconds is None else time.time() + seconds)
+        self._entries[entry] = value, None if seconds is None else time() + seconds
         self._bytes += len(value)
         while self._bytes > self._max_bytes or len(self._entries) > self._max_entries:
             self._forget(next(iter(self._entries)))
@@ -49,7 +45,7 @@ class Memory(Backend):
         """See contracts.storage."""
         entry = category, key
         kept = self._entries.get(entry)
-        if kept is None or (kept[1] is not None and kept[1] <= time.time()):
+        if kept is None or (kept[1] is not None and kept[1] <= time()):
             check_entry(category, key)
             if kept is not None:
                 self._forget(entry)
@@ -66,19 +62,19 @@ class Memory(Backend):
         if kept is None:
             return False
         self._forget((category, key))
-        return _lives(kept, time.time())
+        return _lives(kept, time())
 
     async def list(self, category: str, prefix: str = "") -> AsyncIterator[Entry]:
         """See contracts.storage."""
         check_entry(category)
         found = sorted((key, kept) for key, kept in self._living(category) if key.startswith(prefix))
         for key, kept in found:
-            yield Entry(key, len(kept.value), moment(kept.expires))
+            yield Entry(key, len(kept[0]), moment(kept[1]))
 
     async def purge(self, category: Optional[str] = None, *, everything: bool = False) -> int:
         """See contracts.storage."""
         check_entry(category)
-        now = time.time()
+        now = time()
         gone = [
             entry
             for entry, kept in self._entries.items()
@@ -91,11 +87,11 @@ class Memory(Backend):
     async def statistics(self, category: Optional[str] = None) -> Statistics:
         """See contracts.storage. Hits and misses are those of all categories."""
         check_entry(category)
-        sizes = [len(kept.value) for _, kept in self._living(category)]
+        sizes = [len(kept[0]) for _, kept in self._living(category)]
         return Statistics(self.hits, self.misses, len(sizes), sum(sizes))
 
     def _living(self, category: Optional[str]) -> Iterator[Tuple[str, _Kept]]:
-        now = time.time()
+        now = time()
         return (
             (its_key, kept)
             for (its_category, its_key), kept in self._entries.items()
@@ -103,8 +99,8 @@ class Memory(Backend):
         )
 
     def _forget(self, entry: Tuple[str, str]) -> None:
-        self._bytes -= len(self._entries.pop(entry).value)
+        self._bytes -= len(self._entries.pop(entry)[0])
 
 
 def _lives(kept: _Kept, now: float) -> bool:
-    return kept.expires is None or kept.expires > now
+    return kept[1] is None or kept[1] > now
