@@ -17,7 +17,7 @@ it at the same time, the source is asked once. While the source fails, what it s
 ``GET /metrics`` say what is there, and how often the source was spared.
 """
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 from starlette.applications import Starlette
@@ -26,12 +26,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 import weft
-from weft.contracts.storage import NotFound, Storage, TooLarge, Unreachable
+from weft.contracts.storage import NoRoom, NotFound, Storage, TooLarge, Unreachable
 from weft.sdk import context
 
 COUNTED = {"hit": 0, "miss": 0, "stale": 0, "failed": 0}
 """Answers since the start: from the storage, from the source, of an earlier time, and none."""
 SHOWN = ("name", "title", "version", "authors", "homepage", "provides", "state")
+
+
+KEEPS_NOTHING = (TooLarge, NoRoom, Unreachable)
+"""What a storage raises that cannot keep, or get, an entry."""
 
 
 class SourceFailed(Exception):
@@ -50,20 +54,20 @@ async def lifespan(app):
 async def entry(request: Request) -> Response:
     """One entry: from the storage, else from the source, else what the source said before."""
     category, key = request.path_params["category"], request.path_params["key"]
-    storage, how = request.app.state.storage, "hit"
+    storage, how, answer = request.app.state.storage, "hit", None
 
     async def fill() -> bytes:
-        nonlocal how
-        how = "miss"
-        value = await asked(request.app.state.client, category, key)
-        await storage.put(f"stale:{category}", key, value, context().config["stale"])
-        return value
+        nonlocal how, answer
+        how, answer = "miss", await asked(request.app.state.client, category, key)
+        with suppress(*KEEPS_NOTHING):
+            await storage.put(f"stale:{category}", key, answer, context().config["stale"])
+        return answer
 
     try:
         try:
             value = await storage.get_or_fill(category, key, fill)
-        except (TooLarge, Unreachable):  # a storage that keeps nothing is no reason to answer nothing
-            how, value = "miss", await asked(request.app.state.client, category, key)
+        except KEEPS_NOTHING:  # which is no reason to answer nothing
+            value = await fill() if answer is None else answer
     except (SourceFailed, weft.WeftError) as error:
         try:
             how, value = "stale", await storage.get(f"stale:{category}", key)

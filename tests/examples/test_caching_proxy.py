@@ -38,6 +38,7 @@ class Answer(BaseHTTPRequestHandler):
         time.sleep(0.2)
         status = 503 if self.server.fails else 200 if len(self.server.asked) <= LIMIT else 429
         body = json.dumps({"path": self.path, "number": len(self.server.asked)}).encode()
+        body += b" " * 5000 * self.path.endswith("/large")
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -68,6 +69,7 @@ timeout = 2.0
 
 [plugins.shelf.config]
 default_ttl = "1h"
+max_entry = "1KiB"
 ttl = {{ brief = "1ms" }}
 """
     )
@@ -101,6 +103,13 @@ def test_what_the_source_said_last_is_given_while_it_fails_or_is_asked_too_often
     source.shutdown()
     source.server_close()
     assert proxy.get("/brief/ada").headers["x-cache"] == "stale"
+
+
+def test_an_answer_that_the_storage_does_not_keep_is_given_all_the_same(proxy, source):
+    for asked in (1, 2):
+        answer = proxy.get("/names/large")
+        assert (answer.status_code, answer.headers["x-cache"], len(source.asked)) == (200, "miss", asked)
+        assert answer.json()["path"] == "/names/large"
 
 
 def test_status_lists_plugins_with_their_metadata_and_the_hit_rate(proxy):
