@@ -22,6 +22,7 @@ from weft.sdk.storage import BUILT_IN
 from weft.sdk.storage.file import PURGE_EVERY, File
 from weft.sdk.storage.memory import Memory
 from weft.testing.kit.storage import StorageConformance
+from weft.testing.storage import CHECKS
 
 
 @pytest.mark.weft_runtimes("inline", "process")
@@ -39,6 +40,27 @@ class TestMem(StorageConformance):
 class TestFile(StorageConformance):
     source = BUILT_IN
     name = "file"
+
+
+@pytest.fixture(scope="module")
+def on_the_oldest_python(tmp_path_factory):
+    """The plugin, in a process with the oldest Python that plugins may have."""
+    source = tmp_path_factory.mktemp("oldest") / "oldest.py"
+    text = BUILT_IN.read_text().replace('runtime = "inline"', 'runtime = "process"')
+    source.write_text(text.replace("# dependencies", '# requires-python = "==3.9.*"\n# dependencies'))
+    return source
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", ["memory", "file"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_they_keep_their_promises_on_the_oldest_python(on_the_oldest_python, weft_state, run, check, name):
+    async def main():
+        async with weft.Engine(weft_state) as engine:
+            await engine.load(on_the_oldest_python)
+            await check(engine.use(weft.Storage, name))
+
+    run(main())
 
 
 BACKENDS = pytest.mark.parametrize("name", ["memory", "file"])
