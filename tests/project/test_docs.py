@@ -96,7 +96,7 @@ def test_relative_links_lead_somewhere() -> None:
 
 
 def test_tests_that_a_page_names_exist() -> None:
-    for page in (ROOT / "docs").glob("coming-from-*.md"):
+    for page in [ROOT / "docs" / "from-stockpile.md"]:
         shown = "".join(re.findall(r"[^|]*\|$", page.read_text(), re.MULTILINE))  # the last column of its tables
         named = re.findall(r"`(\w+/[\w/]*\.py)`(?:: ([\w ,]+?))?(?= \||, `)", shown)
         assert named, page.name
