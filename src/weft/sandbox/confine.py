@@ -11,6 +11,7 @@ import os
 from typing import Any, Callable, Mapping, Optional, Tuple
 
 from weft.sandbox import landlock, namespaces, privileges, seccomp
+from weft.sandbox.filter import Scope
 from weft.sandbox.kernel import LINUX
 from weft.sandbox.level import NOT, PARTLY, Report, whole
 
@@ -37,7 +38,8 @@ def confine(policy: Policy, outside: str) -> Tuple[Report, Optional[int]]:
     privileges.give_up()
     report = _told(lambda: _files(policy, abi, outside), "files", "exec")
     report["signals"] = _signals(abi, outside)
-    listener, report["system calls"] = _calls(policy, memory_files=memory_files)
+    scope = Scope(policy["network"], bool(policy["ports"]), memory_files, bool(outside))
+    listener, report["system calls"] = _calls(scope)
     report["network"] = _network(policy, abi, outside, filtered=not report["system calls"].startswith(NOT))
     _prove(report, policy)
     return report, listener
@@ -105,9 +107,9 @@ def _signals(abi: int, outside: str) -> str:
     return ", ".join(ways) or f"{NOT}Landlock {abi} has no scopes (Linux 6.12 has), and {outside}"
 
 
-def _calls(policy: Policy, *, memory_files: bool) -> Tuple[Optional[int], str]:
+def _calls(scope: Scope) -> Tuple[Optional[int], str]:
     try:
-        listener = seccomp.install(policy["network"], memory_files=memory_files)
+        listener = seccomp.install(scope)
     except OSError as error:
         return None, f"{NOT}{error}"
     return listener, "seccomp" if listener is not None else "seccomp, without telling what is refused"

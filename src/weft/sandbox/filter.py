@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import List, Mapping, Sequence, Tuple
+from typing import List, Mapping, NamedTuple, Tuple
 
 REFUSED = (
     # what looks into other processes or works on them
@@ -32,7 +32,25 @@ ABSENT = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 
 io_uring goes past every filter; of clone3 no filter sees the flags, and ``clone`` takes its place.
 """
+SHARED = (
+    "shmget",
+    "shmat",
+    "shmctl",
+    "semget",
+    "semop",
+    "semctl",
+    "semtimedop",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
+    "msgctl",
+)
+"""What reaches every process of the same user where there are no namespaces; refused there."""
+_OF_A_PROCESS = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setattr", "sched_setaffinity")
+"""The same, of calls whose first argument is a process: 0 is the caller."""
 
+_FAMILIES = 64
+"""More than any kernel has."""
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 FAMILIES: Mapping[str, Tuple[int, ...]] = {
     "none": (AF_UNIX,),
@@ -51,8 +69,12 @@ _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 """What types into somebody's terminal."""
 _PERSONALITY_ASKED = 0xFFFFFFFF
-_NO_EXEC = 0x8
-"""MFD_NOEXEC_SEAL: a file in memory that can never be executed."""
+_SEALED = (0x8, 0x9, 0xA, 0xB)
+"""MFD_NOEXEC_SEAL, with and without MFD_CLOEXEC and MFD_ALLOW_SEALING: files in memory that can never be executed."""
+_PRIO_PROCESS, _IOPRIO_PROCESS = 0, 1
+_MSG_FASTOPEN = 0x20000000
+_IPPROTO_SMC, _IPPROTO_MPTCP = 256, 262
+"""Ways to connect by TCP of which Landlock, which knows the ports, is not asked."""
 
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCH, _FIRST_ARG = 0, 4, 16
@@ -68,57 +90,99 @@ def refuse(errno: int) -> int:
     return 0x00050000 | errno
 
 
-def program(machine: str, numbers: Mapping[str, int], network: str, refusal: int, *, memory_files: bool) -> bytes:
-    """The filter for a machine: struct sock_filter, 8 bytes a step. ``refusal``: the verdict for what is refused.
+class Scope(NamedTuple):
+    """What is left to the filter. ``network``: see FAMILIES; ``ports``: whether TCP ports are narrowed.
 
-    ``memory_files``: whether a file in memory may be made that could be executed.
+    ``memory_files``: whether a file in memory may be made that could be executed. ``outside``: whether other processes
+    of the same user are in reach, since there are no namespaces.
     """
+
+    network: str
+    ports: bool
+    memory_files: bool
+    outside: bool
+
+
+def program(machine: str, numbers: Mapping[str, int], scope: Scope, refusal: int) -> bytes:
+    """The filter for a machine: struct sock_filter, 8 bytes a step. ``refusal``: the verdict for what is refused."""
     steps: List[Step] = [
         (_LOAD, 0, 0, _ARCH),
-        *_if(_EQUAL, ARCHITECTURES[machine], otherwise=KILL),
+        (_EQUAL, 1, 0, ARCHITECTURES[machine]),
+        (_RETURN, 0, 0, KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]
     if machine == "x86_64":
         steps += _when(_ANY_BIT, _X32, refusal)
-    for name in REFUSED:
+    for name in (*REFUSED, *(SHARED if scope.outside else ())):
         if name in numbers:
             steps += _when(_EQUAL, numbers[name], refusal)
     for name in ABSENT:
         steps += _when(_EQUAL, numbers[name], refuse(ENOSYS))
-    steps += _argument(numbers["clone"], [(_ANY_BIT, _NEW_NAMESPACES, refusal)], ALLOW)
-    steps += _argument(numbers["socket"], [(_EQUAL, each, ALLOW) for each in FAMILIES[network]], refusal)
-    steps += _argument(numbers["personality"], [(_EQUAL, each, ALLOW) for each in (0, _PERSONALITY_ASKED)], refusal)
-    steps += _second_argument(numbers["ioctl"], [(_EQUAL, each, refusal) for each in (_TIOCSTI, _TIOCLINUX)], ALLOW)
-    if not memory_files:
-        steps += _second_argument(numbers["memfd_create"], [(_ANY_BIT, _NO_EXEC, ALLOW)], refusal)
+    for test in (*_always(scope), *(_PORTS if scope.ports else ()), *(_OUTSIDE if scope.outside else ())):
+        steps += _check(numbers[test.call], test, refusal)
     steps.append((_RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+class Check(NamedTuple):
+    """The call is refused where its argument (0 for the first) is ``none_of`` or has ``bits``, or is not ``one_of``."""
+
+    call: str
+    argument: int
+    one_of: Tuple[int, ...] = ()
+    none_of: Tuple[int, ...] = ()
+    bits: int = 0
+
+
+def _always(scope: Scope) -> List[Check]:
+    families = FAMILIES[scope.network]
+    checks = [
+        Check("socket", 0, one_of=families),
+        Check("socketpair", 0, one_of=families),
+        Check("clone", 0, bits=_NEW_NAMESPACES),
+        Check("personality", 0, one_of=(0, _PERSONALITY_ASKED)),
+        Check("ioctl", 1, none_of=(_TIOCSTI, _TIOCLINUX)),
+    ]
+    return checks if scope.memory_files else [*checks, Check("memfd_create", 1, one_of=_SEALED)]
+
+
+_PORTS = (
+    Check("socket", 2, none_of=(_IPPROTO_SMC, _IPPROTO_MPTCP)),
+    Check("sendto", 3, bits=_MSG_FASTOPEN),
+    Check("sendmsg", 2, bits=_MSG_FASTOPEN),
+    Check("sendmmsg", 3, bits=_MSG_FASTOPEN),
+)
+_OUTSIDE = (
+    *(Check(name, 0, one_of=(0,)) for name in _OF_A_PROCESS),
+    Check("setpriority", 0, one_of=(_PRIO_PROCESS,)),
+    Check("setpriority", 1, one_of=(0,)),
+    Check("ioprio_set", 0, one_of=(_IOPRIO_PROCESS,)),
+    Check("ioprio_set", 1, one_of=(0,)),
+)
 
 
 def _when(test: int, operand: int, verdict: int) -> List[Step]:
     return [(test, 0, 1, operand), (_RETURN, 0, 0, verdict)]
 
 
-def _if(test: int, operand: int, *, otherwise: int) -> List[Step]:
-    return [(test, 1, 0, operand), (_RETURN, 0, 0, otherwise)]
-
-
-def _argument(number: int, tests: Sequence[Tuple[int, int, int]], otherwise: int, at: int = _FIRST_ARG) -> List[Step]:
-    """Of the call ``number``: the verdict of the first test that holds for its argument, else ``otherwise``."""
-    body: List[Step] = [(_LOAD, 0, 0, at)]
-    for test in tests:
-        body += _when(*test)
-    body.append((_RETURN, 0, 0, otherwise))
+def _check(number: int, check: Check, refusal: int) -> List[Step]:
+    """Refuse the call ``number`` where the check fails; else go on, with the number loaded."""
+    body: List[Step] = [(_LOAD, 0, 0, _FIRST_ARG + 8 * check.argument)]
+    for each in check.none_of:
+        body += _when(_EQUAL, each, refusal)
+    if check.bits:
+        body += _when(_ANY_BIT, check.bits, refusal)
+    for at, each in enumerate(check.one_of):
+        body.append((_EQUAL, len(check.one_of) - at, 0, each))
+    if check.one_of:
+        body.append((_RETURN, 0, 0, refusal))
+    body.append((_LOAD, 0, 0, _NUMBER))
     return [(_EQUAL, 0, len(body), number), *body]
 
 
-def _second_argument(number: int, tests: Sequence[Tuple[int, int, int]], otherwise: int) -> List[Step]:
-    return _argument(number, tests, otherwise, _FIRST_ARG + 8)
-
-
 def family_name(number: int) -> str:
-    """A family of sockets in words: ``AF_INET``, or ``family 99``."""
+    """A family of sockets in words: ``AF_INET``, or ``family 45``; of those that no kernel has, one for all."""
     try:
         return socket.AddressFamily(number).name
     except ValueError:
-        return f"family {number}"
+        return f"family {number}" if number < _FAMILIES else "no known family"

@@ -26,6 +26,10 @@ _X86_64 = {
     "migrate_pages": 256, "move_pages": 279, "memfd_secret": 447, "clone": 56, "clone3": 435, "socket": 41,
     "ioctl": 16, "memfd_create": 319, "openat2": 437, "personality": 135, "seccomp": 317,
     "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 126,
+    "socketpair": 53, "sendto": 44, "sendmsg": 46, "sendmmsg": 307, "prlimit64": 302, "setpriority": 141, "ioprio_set": 251,
+    "sched_setparam": 142, "sched_setscheduler": 144, "sched_setattr": 314, "sched_setaffinity": 203,
+    "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220,
+    "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71,
 }  # fmt: skip
 
 _AARCH64 = {
@@ -41,7 +45,11 @@ _AARCH64 = {
     "open_by_handle_at": 265, "lookup_dcookie": 18, "nfsservctl": 42, "migrate_pages": 238, "move_pages": 239,
     "memfd_secret": 447, "clone": 220, "clone3": 435, "socket": 198, "ioctl": 29, "memfd_create": 279, "openat2": 437,
     "personality": 92, "seccomp": 277, "landlock_create_ruleset": 444,
-    "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 91,
+    "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 91, "socketpair": 199, "sendto": 206,
+    "sendmsg": 211, "sendmmsg": 269, "prlimit64": 261, "setpriority": 140, "ioprio_set": 30, "sched_setparam": 118,
+    "sched_setscheduler": 119, "sched_setattr": 274, "sched_setaffinity": 122, "shmget": 194, "shmat": 196,
+    "shmctl": 195, "semget": 190, "semop": 193, "semctl": 191, "semtimedop": 192, "msgget": 186, "msgsnd": 189,
+    "msgrcv": 188, "msgctl": 187,
 }  # fmt: skip
 
 NUMBERS: Mapping[str, Mapping[str, int]] = {"x86_64": _X86_64, "aarch64": _AARCH64}

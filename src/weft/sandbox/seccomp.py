@@ -25,10 +25,8 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
 
 
-def install(network: str, *, memory_files: bool) -> Optional[int]:
+def install(scope: filters.Scope) -> Optional[int]:
     """Filter this process's calls from now on, for ever; it must have no_new_privs set.
-
-    ``memory_files``: whether files in memory are allowed that could be executed.
 
     Returns the descriptor of a listener for what is refused; None where the kernel has none to give. Raises OSError
     where calls cannot be filtered at all.
@@ -36,14 +34,14 @@ def install(network: str, *, memory_files: bool) -> Optional[int]:
     if machine() not in filters.ARCHITECTURES:
         raise OSError(38, f"no filter for this machine ({machine()})")
     try:
-        return _install(network, memory_files, filters.NOTIFY, _SPEC_ALLOW | _NEW_LISTENER)
+        return _install(scope, filters.NOTIFY, _SPEC_ALLOW | _NEW_LISTENER)
     except OSError:
-        _install(network, memory_files, filters.refuse(filters.EPERM), _SPEC_ALLOW)
+        _install(scope, filters.refuse(filters.EPERM), _SPEC_ALLOW)
         return None
 
 
-def _install(network: str, memory_files: bool, refusal: int, flags: int) -> int:
-    code = filters.program(machine(), numbers(), network, refusal, memory_files=memory_files)
+def _install(scope: filters.Scope, refusal: int, flags: int) -> int:
+    code = filters.program(machine(), numbers(), scope, refusal)
     program = _Program(len(code) // 8, code)
     return call("seccomp", _SET_MODE_FILTER, flags, ctypes.byref(program))
 
@@ -61,5 +59,5 @@ def answer(listener: int) -> Optional[Tuple[int, Tuple[int, ...]]]:
 
 
 def name_of(number: int) -> str:
-    """The name of a system call of this machine, or its number in words."""
-    return next((name for name, its in numbers().items() if its == number), f"system call {number}")
+    """The name of a system call of this machine; of those that it does not have, one for all."""
+    return next((name for name, its in numbers().items() if its == number), "a call of another convention (x32)")

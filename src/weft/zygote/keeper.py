@@ -28,8 +28,12 @@ from weft.zygote.signs import Signs, children
 
 _TELL_EVERY = 1.0
 """Seconds between two messages about the same refused call."""
+_AT_ONCE, _PAUSE = 1000, 0.001
+"""So many refused calls between two messages cost nothing; each further one waits so many seconds for its answer, since
+what a keeper does is not held to its plugin's limits."""
 _ROUND = 0.01
 """Seconds between two looks for what is left."""
+_OF_A_FAMILY = ("socket", "socketpair")
 
 Channel = Tuple[socket.socket, socket.socket]
 """The keeper's end, and the plugin's: by which a listener for refused calls comes."""
@@ -64,6 +68,7 @@ class Keeper:
         self._channel_at = channel.fileno()
         self._listener = -1
         self._refused: Dict[str, int] = {}
+        self._answered = 0
         self._told: Set[str] = set()
         self._tell_at = 0.0
         self._end: Optional[Tuple[int, int]] = None
@@ -108,9 +113,12 @@ class Keeper:
             if select.select([self._listener], [], [], 0)[0]:  # hung up: nobody is left whom it filters
                 waiting.unregister(self._listener)
             return
+        self._answered += 1
+        if self._answered > _AT_ONCE:
+            time.sleep(_PAUSE)
         number, args = call
         name = seccomp.name_of(number)
-        what = f"{name} of {filters.family_name(args[0])}" if name == "socket" else name
+        what = f"{name} of {filters.family_name(args[0] & 0xFFFFFFFF)}" if name in _OF_A_FAMILY else name
         self._refused[what] = self._refused.get(what, 0) + 1
 
     def _tell_refused(self) -> None:
@@ -119,6 +127,7 @@ class Keeper:
             if tell(self._host, refused=self._refused):
                 self._told.update(self._refused)
                 self._refused = {}
+                self._answered = 0
             self._tell_at = now + _TELL_EVERY
 
     def _reap(self) -> bool:
