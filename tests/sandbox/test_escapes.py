@@ -1,0 +1,169 @@
+"""Plugins that try to escape (tests/plugins/escapes): of this user and of an ordinary one, with namespaces or not."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "tests/plugins/escapes"
+NOBODY = 65534
+RUNS = (
+    "reads", "writes", "processes", "memory", "executes", "calls", "descriptors",
+    "network:none", "network:loopback", "network:ports", "network:outbound",
+)  # fmt: skip
+"""Themes, and with which network."""
+OWN_SOCKETS = {"own_pair", "own_socket_in_its_data"}
+TCP = {
+    "tcp", "tcp_6", "tcp_on_several_paths", "tcp_with_data_at_once", "tcp_with_a_message_at_once",
+    "tcp_with_messages_at_once", "allowed_port", "own_loopback",
+}  # fmt: skip
+OUTBOUND = {*TCP, *OWN_SOCKETS, "udp", "netlink"}
+ALLOWED = {
+    "executes": {"own_interpreter", "itself"},
+    "network:none": OWN_SOCKETS,
+    "network:loopback": OWN_SOCKETS | {"own_loopback", "netlink"},
+    "network:ports": OWN_SOCKETS | {"allowed_port", "netlink", "udp"},
+    "network:outbound": OUTBOUND,
+}
+"""What is not refused, and need not be."""
+OUTSIDE = {
+    "reads": {"by_a_socket_of_the_same_user"},
+    "writes": {"mode", "owner", "times", "attribute", "flags_of_its_own_code", "mode_of_its_own_code"},
+    "network:loopback": OUTBOUND,
+}
+"""What is not refused besides, where there are no namespaces, as the report says."""
+
+
+def attempts_of(run: str) -> list[str]:
+    """The names of the attempts in a plugin's file."""
+    module = ast.parse((PLUGINS / f"{run.partition(':')[0]}.py").read_text())
+    functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+    return [each.name for each in functions if not each.args.args and not each.name.startswith("_")]
+
+
+@cache
+def attempt(user: str, namespaces: object) -> dict[str, Any]:
+    """What tests/sandbox/attempting.py found. ``user``: ``own``, or ``ordinary``."""
+    folder = tempfile.mkdtemp(prefix="weft-escapes-")
+    order = {"folder": folder, "plugins": str(PLUGINS), "namespaces": namespaces}
+    order["attempts"] = {run: attempts_of(run) for run in RUNS}
+    argv = [sys.executable]
+    if user == "ordinary":
+        os.chown(folder, NOBODY, NOBODY)
+        Path(folder).chmod(0o700)
+        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": folder,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *(path for path in sys.path if "site-packages" in path)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        done = subprocess.run(
+            [*argv, str(Path(__file__).with_name("attempting.py")), json.dumps(order)],
+            capture_output=True, text=True, timeout=110, env=environment, cwd="/", check=False,
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def why_not_ordinary() -> str:
+    """Why this machine cannot run it as an ordinary user; '' where it can."""
+    if os.geteuid() != 0:
+        return "only root becomes another user"
+    if shutil.which("setpriv") is None or not Path("/usr/bin/python3").exists():
+        return "setpriv and /usr/bin/python3 are needed"
+    asked = "import sys; print(*sys.version_info[:2])"
+    version = subprocess.run(["/usr/bin/python3", "-c", asked], capture_output=True, text=True, check=True).stdout
+    own = "{} {}\n".format(*sys.version_info[:2])
+    return (
+        "" if version == own else f"/usr/bin/python3 is {version.strip()}, and the packages here are of {own.strip()}"
+    )
+
+
+@pytest.fixture(params=["own-namespaces", "own-outside", "ordinary-namespaces", "ordinary-outside"])
+def situation(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    """Who runs the host, and whether it can make namespaces; skipped where the machine cannot have it so."""
+    user, _, place = request.param.partition("-")
+    if sys.platform != "linux":
+        pytest.skip("only Linux has a sandbox")
+    if user == "ordinary" and (why := why_not_ordinary()):
+        pytest.skip(why)
+    return user, place == "namespaces"
+
+
+Check = Callable[[str], tuple[dict[str, Any], dict[str, str]]]
+
+
+@pytest.fixture
+def found(situation: tuple[str, bool]) -> Check:
+    """``found(run)``: attempt → (done, text, harm), and how each protection was enforced."""
+    user, namespaces = situation
+    result = attempt(user, namespaces)
+
+    def check(run: str) -> tuple[dict[str, Any], dict[str, str]]:
+        report: dict[str, str] = result["report"][run]
+        lacks = [f"{name} {how}" for name, how in report.items() if how.startswith(("not", "partly")) and namespaces]
+        if lacks:
+            must = os.environ.get("CI") == "true" and user == "own" and os.geteuid() == 0
+            (pytest.fail if must else pytest.skip)(f"this machine does not protect: {'; '.join(lacks)}")
+        return result["found"][run], report
+
+    return check
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_attempt_is_refused(situation: tuple[str, bool], found: Check, run: str) -> None:
+    attempts, report = found(run)
+    assert list(attempts) == attempts_of(run)
+    expected = ALLOWED.get(run, set())
+    if not situation[1]:
+        expected = expected | OUTSIDE.get(run, set())
+        assert report["files"].startswith("partly: "), report
+    got = {name: text for name, (done, text, _) in attempts.items() if done}
+    assert set(got) == expected, (got, {name: attempts[name] for name in expected - set(got)})
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_no_attempt_harms_the_host_or_its_user(situation: tuple[str, bool], found: Check, run: str) -> None:
+    attempts, _ = found(run)
+    harmed = {name for name, (_, _, harm) in attempts.items() if harm}
+    assert harmed <= (set() if situation[1] else OUTSIDE.get(run, set()))
+
+
+TOLD = {
+    "processes": {"ptrace", "process_vm_readv", "process_vm_writev", "kcmp"},
+    "calls": {"mount", "unshare", "setns", "clone", "keyctl", "bpf", "userfaultfd", "perf_event_open", "personality",
+              "ioctl", "reboot", "a call of another convention (x32)", "socket of no known family"},
+    "network:none": {"socket of AF_INET", "socket of AF_INET6", "socket of AF_NETLINK", "socket of AF_VSOCK"},
+    "network:ports": {"socket of AF_INET", "sendto", "sendmsg", "sendmmsg"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("run", TOLD)
+def test_what_the_kernel_refused_is_told_by_name_and_in_few_words(
+    situation: tuple[str, bool], found: Check, run: str
+) -> None:
+    found(run)
+    result = attempt(*situation)
+    calls = result["refused"][run]
+    expected = TOLD[run] - (set() if situation[1] else {"unshare"})  # that the machine refuses itself, before
+    assert expected <= set(calls)
+    if run == "calls":
+        assert calls["socket of no known family"] == 3000
+        assert result["events"][run] < 100
