@@ -26,8 +26,8 @@ _X86_64 = {
     "migrate_pages": 256, "move_pages": 279, "memfd_secret": 447, "clone": 56, "clone3": 435, "socket": 41,
     "ioctl": 16, "memfd_create": 319, "openat2": 437, "personality": 135, "seccomp": 317,
     "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446, "capset": 126,
-    "socketpair": 53, "sendto": 44, "sendmsg": 46, "sendmmsg": 307, "prlimit64": 302, "setpriority": 141, "ioprio_set": 251,
-    "sched_setparam": 142, "sched_setscheduler": 144, "sched_setattr": 314, "sched_setaffinity": 203,
+    "socketpair": 53, "sendto": 44, "sendmsg": 46, "sendmmsg": 307, "prlimit64": 302, "setpriority": 141,
+    "ioprio_set": 251, "sched_setparam": 142, "sched_setscheduler": 144, "sched_setattr": 314, "sched_setaffinity": 203,
     "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220,
     "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71,
 }  # fmt: skip
