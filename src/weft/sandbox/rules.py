@@ -7,6 +7,8 @@ import os
 import shutil
 from typing import Any, Dict, Iterable, List
 
+from weft.sandbox.mounts import links_on
+
 _LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/usr/libexec")
 _LOADERS = ("/lib*/ld-linux*.so*", "/lib/*/ld-linux*.so*", "/lib/ld-musl*.so*")
 """What the kernel runs in a program's place; it grants no more than to read, as a library is read."""
@@ -47,6 +49,7 @@ def policy(
     another. ``execute``: further programs, by path or by name on this process's PATH; a folder: all in it.
     ``file_bytes``: the largest file that it may write.
     """
+    own, programs = [*own], [*programs]
     found = [path for each in execute if (path := shutil.which(each) or _there(each))]
     return {
         "system": _system(),
@@ -54,6 +57,7 @@ def policy(
         "run": [*map(os.path.realpath, programs), *map(os.path.realpath, found), *loaders()],
         "write": [os.path.realpath(data), *write],
         "devices": list(_DEVICES),
+        "links": [link for path in (*own, *programs, *found, data) for link in links_on(path)],
         "network": network,
         "ports": list(ports),
         "open_files": open_files,

@@ -42,7 +42,7 @@ def be_born(ends: Ends, keeper: socket.socket, outside: str) -> None:
         set_process_name(order["name"])
         policy = order["policy"]
         if not outside:
-            outside = namespaces.settle(policy["write"], network=policy["network"] == "loopback") or ""
+            outside = namespaces.settle(policy) or ""
         variables = {**order["variables"], "WEFT_PID": str(listen(ends.host))}  # and it is under its limits
         _take_over(ends)
         os.chdir(order["folder"])
