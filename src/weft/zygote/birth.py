@@ -48,6 +48,8 @@ def be_born(ends: Ends, keeper: socket.socket, outside: str) -> None:
         os.chdir(order["folder"])
         _set_variables(variables)
         report, listener = confine(policy, outside)
+        for folder in order["folders"]:
+            os.makedirs(folder, 0o700, exist_ok=True)
         _hand_over(keeper, listener)
         tell(ends.host, ready=report)
         if order["argv"]:

@@ -99,6 +99,21 @@ def test_an_interpreter_that_cannot_be_run_is_told(run, launch, tmp_path):
     run(main())
 
 
+def test_a_link_in_its_data_folder_lets_nobody_make_folders_elsewhere(run, launch, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    data = tmp_path / "data" / "hello"
+    data.mkdir(parents=True)
+    (data / ".local").symlink_to(elsewhere)
+
+    async def main():
+        with pytest.raises(StartFailed, match=r"\.local"):
+            await ProcessRuntime().start(launch("hello"), lambda line: None)
+
+    run(main())
+    assert not list(elsewhere.iterdir())
+
+
 def test_output_carries_level_stream_and_time(run, started):
     async def main():
         async with started("noisy") as (_, lines):

@@ -33,7 +33,6 @@ from weft.runtimes.process.child import Child, ending_of
 from weft.runtimes.process.holding import Hold, Holding
 from weft.runtimes.process.spawner import Spawner
 from weft.runtimes.process.usage import process_usage
-from weft.runtimes.process.variables import make_folders
 from weft.sandbox.level import lacking, level
 from weft.sandbox.limits import LimitHit
 
@@ -61,7 +60,7 @@ class ProcessRuntime:
         instance = ProcessInstance(launch, self._spawner, self._holding)
         began = time.monotonic()
         try:
-            await asyncio.to_thread(make_folders, launch.data_dir)
+            await asyncio.to_thread(launch.data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
             async with asyncio.timeout(launch.limits.startup):
                 await instance.launch(output)
         except TimeoutError:

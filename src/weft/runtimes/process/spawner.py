@@ -10,7 +10,7 @@ from typing import Any
 
 from weft.runtimes.launch import Launch, Output
 from weft.runtimes.process.child import BirthError, Child, ZygoteLostError
-from weft.runtimes.process.variables import process_variables
+from weft.runtimes.process.variables import own_folders, process_variables
 from weft.runtimes.process.zygotes import HOST, WEFT, Environment, Zygote, Zygotes, exec_argv
 from weft.sandbox.rules import interpreter_folders, policy
 from weft.zygote.birth import WIRE
@@ -81,6 +81,7 @@ def _order(launch: Launch, argv: list[str] | None) -> dict[str, Any]:
     return {
         "name": launch.name,
         "folder": str(launch.folder),
+        "folders": own_folders(launch.data_dir),
         "variables": process_variables(os.environ, launch.data_dir, asked.env, launch.variables),
         "paths": [str(launch.helpers)] if launch.helpers else [],
         "site": "-S" not in launch.interpreter,

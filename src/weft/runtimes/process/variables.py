@@ -29,8 +29,6 @@ def process_variables(
     return {**variables, "HOME": str(data_dir), "WEFT_DATA_DIR": str(data_dir)}
 
 
-def make_folders(data_dir: Path) -> None:
-    """Make the data folder and what the variables point at, for its owner only."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for folder in _FOLDERS.values():
-        (data_dir / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+def own_folders(data_dir: Path) -> list[str]:
+    """What the variables point at. The process makes them itself: links in its data folder may lead anywhere."""
+    return [str(data_dir / folder) for folder in _FOLDERS.values()]
