@@ -22,7 +22,7 @@ from typing import Any, Dict, Optional, Set, Tuple
 from weft.sandbox import filter as filters
 from weft.sandbox import seccomp
 from weft.sandbox.kernel import adopt_orphans
-from weft.zygote.birth import Ends, be_born
+from weft.zygote.birth import WIRE, Ends, be_born
 from weft.zygote.messages import tell
 from weft.zygote.signs import Signs, children
 
@@ -43,6 +43,7 @@ def keep(ends: Ends, channel: Channel, signs: Signs, outside: str) -> None:
     """Start the instance and keep it to its end; never returns. ``outside``: see birth.be_born."""
     try:
         signs.renew()
+        os.close(WIRE)  # the zygote's own socket: what is asked there must be lost with it, for the host to see
         if outside:
             adopt_orphans()
         plugin = os.fork()
