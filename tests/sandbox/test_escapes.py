@@ -57,13 +57,15 @@ def attempts_of(run: str) -> list[str]:
 def attempt(user: str, namespaces: object) -> dict[str, Any]:
     """What tests/sandbox/attempting.py found. ``user``: ``own``, or ``ordinary``."""
     folder = tempfile.mkdtemp(prefix="weft-escapes-")
-    order = {"folder": folder, "plugins": str(PLUGINS), "namespaces": namespaces}
-    order["attempts"] = {run: attempts_of(run) for run in RUNS}
-    argv = [sys.executable]
+    order = {"folder": folder, "plugins": str(PLUGINS), "attempts": {run: attempts_of(run) for run in RUNS}}
+    python, argv = sys.executable, []
     if user == "ordinary":
         os.chown(folder, NOBODY, NOBODY)
         Path(folder).chmod(0o700)
-        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3"]
+        python = "/usr/bin/python3"
+        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    here = Path(__file__).parent
+    argv += [] if namespaces else [python, str(here / "without_namespaces.py")]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": folder,
@@ -72,7 +74,7 @@ def attempt(user: str, namespaces: object) -> dict[str, Any]:
     }
     try:
         done = subprocess.run(
-            [*argv, str(Path(__file__).with_name("attempting.py")), json.dumps(order)],
+            [*argv, python, str(here / "attempting.py"), json.dumps(order)],
             capture_output=True, text=True, timeout=110, env=environment, cwd="/", check=False,
         )  # fmt: skip
     finally:
