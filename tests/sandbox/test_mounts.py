@@ -82,6 +82,7 @@ def ask(tmp_path):
 
 def test_a_policy_names_its_own_and_what_was_given(ask, tmp_path, monkeypatch):
     tool = tmp_path / "bin/tool"
+    tool.parent.mkdir()
     tool.write_text("")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))

@@ -55,7 +55,7 @@ class Core:
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
     ``elsewhere``: see bound.Bound. ``supervision``: how instances are watched and started again. ``sandbox``:
     ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits. Raises UsageError
-    for another word.
+    for another word. ``sockets``: see engine.Engine.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Core:
         elsewhere: Elsewhere | None = None,
         sandbox: SandboxMode = "best-effort",
         supervision: SupervisionSettings | None = None,
+        sockets: Iterable[Path] = (),
     ) -> None:
         if sandbox not in get_args(SandboxMode):
             raise UsageError(f"sandbox is {' or '.join(get_args(SandboxMode))}, not {sandbox!r}")
@@ -80,6 +81,7 @@ class Core:
         self._contracts = Contracts(contracts)
         self._checked = checked
         self._sandbox: SandboxMode = sandbox
+        self._sockets = tuple(sockets)
         self._supervision = supervision or SupervisionSettings()
         self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
@@ -269,6 +271,7 @@ class Core:
                 checked=self._checked,
                 report=self._reporter(manifest.name),
                 sandbox=self._sandbox,
+                sockets=self._sockets,
             )
 
         return equip

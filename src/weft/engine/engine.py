@@ -29,7 +29,8 @@ class Engine(Core):
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
     ``sandbox``: ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits.
-    ``supervision``: how instances are watched and started again.
+    ``supervision``: how instances are watched and started again. ``sockets``: paths of Unix sockets that plugins may
+    see wherever they lie, since whoever listens there looks at who comes.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Engine(Core):
         elsewhere: Elsewhere | None = None,
         sandbox: SandboxMode = "best-effort",
         supervision: SupervisionSettings | None = None,
+        sockets: Iterable[Path] = (),
     ) -> None:
         super().__init__(
             state,
@@ -51,6 +53,7 @@ class Engine(Core):
             elsewhere=elsewhere,
             sandbox=sandbox,
             supervision=supervision,
+            sockets=sockets,
         )
         self._intake = Intake(self, self.files)
         self._returning = Returning(self)

@@ -44,6 +44,8 @@ class Launch:
     """What it may touch, as it was decided. ``read`` and ``write`` led through no link then: follow none there."""
     sandbox: SandboxMode = "best-effort"
     """Whether it is refused a start where the machine cannot enforce all of that."""
+    sockets: tuple[Path, ...] = ()
+    """Unix sockets that it sees though it may not touch what lies beside them: who listens there looks at who comes."""
     contracts: tuple[Contract, ...] = ()
     """Contracts of the host that the plugin may provide; for those they are the authority."""
     peers: Methods = field(default_factory=dict)

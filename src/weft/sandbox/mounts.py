@@ -44,7 +44,8 @@ def own_proc() -> None:
 
 def kept(policy: Mapping[str, Any]) -> List[str]:
     """What a process with that policy (see confine.py) may touch: paths without links in them."""
-    return [*map(os.path.realpath, policy["system"]), *policy["read"], *policy["run"], *policy["write"]]
+    system = map(os.path.realpath, policy["system"])
+    return [*system, *policy["read"], *policy["run"], *policy["write"], *policy["sockets"]]
 
 
 def hide(keep: Iterable[str], links: Iterable[Link], places: Iterable[str] = HIDDEN) -> None:

@@ -37,6 +37,7 @@ def policy(
     data: str,
     read: Iterable[str] = (),
     write: Iterable[str] = (),
+    sockets: Iterable[str] = (),
     execute: Iterable[str] = (),
     network: str = "outbound",
     ports: Iterable[int] = (),
@@ -47,7 +48,7 @@ def policy(
 
     ``read`` and ``write`` lead through no links, or lead to nothing: whoever can change a folder cannot make them mean
     another. ``execute``: further programs, by path or by name on this process's PATH; a folder: all in it.
-    ``file_bytes``: the largest file that it may write.
+    ``sockets``: Unix sockets that it may see. ``file_bytes``: the largest file that it may write.
     """
     own, programs = [*own], [*programs]
     found = [path for each in execute if (path := shutil.which(each) or _there(each))]
@@ -57,6 +58,7 @@ def policy(
         "run": [*map(os.path.realpath, programs), *map(os.path.realpath, found), *loaders()],
         "write": [os.path.realpath(data), *write],
         "devices": list(_DEVICES),
+        "sockets": [*map(os.path.realpath, sockets)],
         "links": [link for path in (*own, *programs, *found, data) for link in links_on(path)],
         "network": network,
         "ports": list(ports),

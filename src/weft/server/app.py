@@ -86,6 +86,7 @@ class Server:
             checked=checked,
             sandbox=settings.sandbox,
             supervision=settings.supervision,
+            sockets=[self.state.control_socket],
         )
         self.router = Router(settings.management.domains)
         contents = ContentStore(self.state.contents)

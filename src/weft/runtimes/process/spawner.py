@@ -92,6 +92,7 @@ def _order(launch: Launch, argv: list[str] | None) -> dict[str, Any]:
             data=str(launch.data_dir),
             read=asked.read,
             write=asked.write,
+            sockets=map(str, launch.sockets),
             execute=[_program(each, launch.folder) for each in asked.exec],
             network=asked.network,
             ports=asked.ports,
