@@ -98,7 +98,9 @@ def _how_files(abi: int, outside: str) -> str:
     if abi < landlock.TRUNCATION:
         return f"{PARTLY}Landlock {abi} does not refuse to truncate files (Linux 6.2 does)"
     if outside:
-        return f"{PARTLY}Landlock {abi}; owners and modes of the user's files can be changed ({outside})"
+        return (
+            f"{PARTLY}Landlock {abi}; the user's sockets, and owners and modes of its files, are in reach ({outside})"
+        )
     return f"Landlock {abi}, read-only mounts"
 
 
@@ -117,12 +119,21 @@ def _calls(scope: Scope) -> Tuple[Optional[int], str]:
 
 
 def _network(policy: Policy, abi: int, outside: str, *, filtered: bool) -> str:
+    how = _how_network(policy, abi, outside, filtered=filtered)
+    if how.startswith(NOT) or policy["network"] == "loopback" or abi >= landlock.SCOPES:
+        return how
+    return f"{PARTLY}{how}; abstract Unix sockets of others are in reach (Linux 6.12 withholds them)"
+
+
+def _how_network(policy: Policy, abi: int, outside: str, *, filtered: bool) -> str:
     wanted = policy["network"]
     if wanted == "loopback":
         return f"{NOT}{outside}" if outside else "a loopback of its own"
     if wanted == "none":
         return "seccomp: no sockets but Unix ones" if filtered else f"{NOT}system calls cannot be filtered"
     if policy["ports"]:
-        needs = f"{NOT}Landlock {abi} knows no ports (Linux 6.7 does)"
-        return f"Landlock {abi}: TCP ports {', '.join(map(str, policy['ports']))}" if abi >= landlock.PORTS else needs
+        if abi < landlock.PORTS:
+            return f"{NOT}Landlock {abi} knows no ports (Linux 6.7 does)"
+        ports = f"Landlock {abi}: TCP ports {', '.join(map(str, policy['ports']))}"
+        return ports if filtered else f"{PARTLY}{ports}; MPTCP and TCP Fast Open go past it without a filter of calls"
     return "outbound is allowed"

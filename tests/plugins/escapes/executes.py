@@ -11,41 +11,41 @@ from attempts import data, libc, offer
 SHELL = os.path.realpath("/bin/sh")
 
 
-def run(*argv, **options):
+def _run(*argv, **options):
     return subprocess.run(argv, capture_output=True, check=True, timeout=10, **options).stdout
 
 
 def shell():
-    return run("/bin/sh", "-c", "echo escaped")
+    return _run("/bin/sh", "-c", "echo escaped")
 
 
 def by_system():
-    return os.system("true") == 0 or run("/nowhere")
+    return os.system("true") == 0 or _run("/nowhere")
 
 
 def git():
-    return run("/usr/bin/git", "--version")
+    return _run("/usr/bin/git", "--version")
 
 
 def copied():
     """Its interpreter may be read; a copy of it is another program."""
     shutil.copy(os.path.realpath(sys.executable), f"{data}/copied")
     os.chmod(f"{data}/copied", 0o755)
-    return run(f"{data}/copied", "-c", "print('escaped')")
+    return _run(f"{data}/copied", "-c", "print('escaped')")
 
 
 def script():
     with open(f"{data}/script", "w") as file:
         file.write(f"#!{os.path.realpath(sys.executable)} -IS\nprint('escaped')\n")
     os.chmod(f"{data}/script", 0o755)
-    return run(f"{data}/script")
+    return _run(f"{data}/script")
 
 
 def in_memory():
     descriptor = os.memfd_create("program", 0)
     with open(os.path.realpath(sys.executable), "rb") as program:
         os.write(descriptor, program.read())
-    return run(f"/proc/self/fd/{descriptor}", "-c", "print('escaped')", pass_fds=(descriptor,))
+    return _run(f"/proc/self/fd/{descriptor}", "-c", "print('escaped')", pass_fds=(descriptor,))
 
 
 def in_memory_by_descriptor():
@@ -64,23 +64,23 @@ def in_memory_by_descriptor():
 
 def shell_by_its_loader():
     loader = next(path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if os.path.exists(path))
-    return run(loader, SHELL, "-c", "echo escaped")
+    return _run(loader, SHELL, "-c", "echo escaped")
 
 
 def raises_its_rights():
-    return run("/usr/bin/su", "-c", "true")
+    return _run("/usr/bin/su", "-c", "true")
 
 
 def tool_among_the_libraries():
-    return run("/usr/lib/git-core/git", "--version")
+    return _run("/usr/lib/git-core/git", "--version")
 
 
 def own_interpreter():
-    return run(sys.executable, "-c", "print('allowed')")
+    return _run(sys.executable, "-c", "print('allowed')")
 
 
 def itself():
-    return run("/proc/self/exe", "-c", "print('allowed')")
+    return _run("/proc/self/exe", "-c", "print('allowed')")
 
 
 app = offer(globals())
