@@ -135,5 +135,5 @@ def _how_network(policy: Policy, abi: int, outside: str, *, filtered: bool) -> s
         if abi < landlock.PORTS:
             return f"{NOT}Landlock {abi} knows no ports (Linux 6.7 does)"
         ports = f"Landlock {abi}: TCP ports {', '.join(map(str, policy['ports']))}"
-        return ports if filtered else f"{PARTLY}{ports}; MPTCP and TCP Fast Open go past it without a filter of calls"
+        return ports if filtered else f"{PARTLY}{ports}; MPTCP and TCP Fast Open pass it where calls are not filtered"
     return "outbound is allowed"
