@@ -1,4 +1,7 @@
-"""A host that comes to one stage of a start, says so, and waits to be killed. Usage: mortal_host.py STAGE FOLDER"""
+"""A host that comes to one stage of a start, says so, and waits to be killed.
+
+Usage: mortal_host.py STAGE FOLDER ENTRY
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from weft.runtimes.process.spawner import Environment, Spawner
 from weft.runtimes.process.zygotes import Zygotes
 from weft.zygote.birth import Ends
 
-STAGE, FOLDER = sys.argv[1], Path(sys.argv[2])
+STAGE, FOLDER, ENTRY = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 LAUNCH = Launch(
-    name="leaves",
+    name=ENTRY,
     version="1",
     folder=FOLDER,
-    entry="leaves",
+    entry=ENTRY,
     provides=(),
     limits=Limits(),
     interpreter=(sys._base_executable, "-I", "-S"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -35,7 +36,7 @@ def gone(processes, seconds):
 @pytest.mark.parametrize("stage", ["asked", "born", "ready", "serving"])
 def test_a_host_that_is_killed_leaves_nothing(tmp_path, below, stage, prefix):
     shutil.copy(PLUGINS / "leaves.py", tmp_path)
-    argv = [*prefix, sys.executable, str(HERE / "mortal_host.py"), stage, str(tmp_path)]
+    argv = [*prefix, sys.executable, str(HERE / "mortal_host.py"), stage, str(tmp_path), "leaves"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as host:
         assert host.stdout is not None
         while (line := host.stdout.readline().strip()) != stage:
@@ -44,6 +45,35 @@ def test_a_host_that_is_killed_leaves_nothing(tmp_path, below, stage, prefix):
         assert len(processes) >= (3 if stage != "serving" else 9), processes
         host.kill()
     assert not gone(processes, 5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a host that is killed leaves what it started")
+@pytest.mark.parametrize("prefix", [[], WITHOUT_NAMESPACES], ids=["namespaces", "outside"])
+def test_nor_what_is_never_there(tmp_path, prefix):
+    shutil.copy(PLUGINS / "jumps.py", tmp_path)
+    argv = [*prefix, sys.executable, str(HERE / "mortal_host.py"), "serving", str(tmp_path), "jumps"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        while (line := host.stdout.readline().strip()) != "serving":
+            assert line, "it ended before"
+        with (tmp_path / "data/lock").open() as lock:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            host.kill()
+            assert locked(lock, 10)
+
+
+def locked(file, seconds):
+    """Whether nobody held it any more within that time: a lock is held until the last one that inherited it ends."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            return True
+    return False
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class Births:
                 os._exit(0)
             os.waitpid(probe, 0)
         except OSError as error:
-            self.outside = f"no namespaces of its own: {error}"
+            self.outside = f"no namespaces of its own: {error.strerror or error}"
 
     def fork(self) -> int:
         """As os.fork. Raises OSError."""
@@ -86,7 +86,7 @@ def _leave_child() -> bytes:
         _become_namespace_owner()
         child = os.fork()
     except OSError as error:
-        return str(error).encode()
+        return (error.strerror or str(error)).encode()
     return b"%d" % child if child else b""
 
 
