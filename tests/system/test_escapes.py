@@ -18,13 +18,14 @@ ATTEMPTS = [
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a sandbox")
 
 
-async def deploy(site, tmp_path, name):
+async def deploy(site, tmp_path, name, **limits):
     """The folder of an escaping plugin, as a plugin.yaml names it."""
     folder = tmp_path / name
     folder.mkdir()
     for each in (name, "attempts"):
         (folder / f"{each}.py").write_text((ESCAPES / f"{each}.py").read_text())
-    (folder / "plugin.yaml").write_text(f"name: {name}\nversion: 1.0.0\nentry: {name}:app\n")
+    manifest = {"name": name, "version": "1.0.0", "entry": f"{name}:app", "limits": limits}
+    (folder / "plugin.yaml").write_text(json.dumps(manifest))
     packed = tmp_path / f"{name}.plg"
     done = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "weft"), "pack", str(folder), "-o", str(packed)
@@ -81,8 +82,47 @@ def test_refused_calls_are_among_the_events(run, site, tmp_path):
     run(main())
 
 
+BOMBS = {
+    "memory": ("memory", {"memory": "64MiB"}),
+    "memory_of_a_child": ("memory", {"memory": "64MiB"}),
+    "processes": ("processes", {"processes": 2}),
+    "disk": ("", {"disk": "8MiB"}),  # the kernel refuses a file as large as that: there is nothing to tell
+    "disk_in_many_files": ("disk", {"disk": "8MiB"}),
+    "empty_files": ("disk", {"disk": "8MiB"}),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_what_a_plugin_uses_up_is_its_own(run, site, tmp_path, bomb):
+    limit, limits = BOMBS[bomb]
+
+    async def main():
+        await deploy(site, tmp_path, "bombs", **limits)
+        before = len(await told(site, "limit"))
+        try:
+            async with site.beside_healthy():
+                going_off = asyncio.create_task(site.ask("bombs", f"/{bomb}"))
+                async with asyncio.timeout(40):
+                    if limit:
+                        while limit not in [each["limit"] for each in (await told(site, "limit"))[before:]]:
+                            await asyncio.sleep(0.05)
+                    else:
+                        assert "File too large" in (await going_off).body.decode()
+                going_off.cancel()
+                await asyncio.wait([going_off])
+        finally:
+            await site.remove_all()
+
+    run(main())
+
+
 async def refused(site):
     """The calls that each event of the kind names."""
+    return [each["calls"] for each in await told(site, "refused")]
+
+
+async def told(site, kind):
+    """What belongs to each event of that kind."""
     answer = await asyncio.to_thread(site._control.get, "/api/v1/events")
     events = [json.loads(line) for line in answer.text.splitlines()]
-    return [each["data"]["calls"] for each in events if each["kind"] == "refused"]
+    return [each["data"] for each in events if each["kind"] == kind]
