@@ -102,7 +102,7 @@ def test_what_a_plugin_uses_up_is_its_own(run, site, tmp_path, bomb):
         try:
             async with site.beside_healthy():
                 going_off = asyncio.create_task(site.ask("bombs", f"/{bomb}"))
-                async with asyncio.timeout(40):
+                async with asyncio.timeout(50):  # what the file system does not show is looked for each half minute
                     if limit:
                         while limit not in [each["limit"] for each in (await told(site, "limit"))[before:]]:
                             await asyncio.sleep(0.05)

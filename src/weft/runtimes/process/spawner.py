@@ -59,7 +59,8 @@ class Spawner:
         self._held[child] = zygote
         try:
             await child.start(zygote, order, wire, place)
-        except BaseException:
+        except BaseException as error:
+            zygote.lost = zygote.lost or isinstance(error, ZygoteLostError)
             child.kill()
             try:
                 await child.finished(0)

@@ -38,10 +38,11 @@ HOST = Environment(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 class Zygote(asyncio.SubprocessProtocol):
-    """One zygote's process. ``over`` is set when it has ended."""
+    """One zygote's process. ``over`` is set when it has ended; ``lost``: it lost a start, and gets no other."""
 
     def __init__(self) -> None:
         self.leases = 0
+        self.lost = False
         self.over = asyncio.Event()
         self._control, self._theirs = socket.socketpair()
         self._control.setblocking(False)
@@ -121,7 +122,7 @@ class Zygotes:
         """The zygote for ``environment``, started with ``variables`` if need be. Raises OSError."""
         async with self._starts.setdefault(environment, asyncio.Lock()):
             zygote = self._zygotes.get(environment)
-            if zygote is None or zygote.over.is_set():
+            if zygote is None or zygote.lost or zygote.over.is_set():
                 zygote = Zygote()
                 await zygote.start(environment, variables)
                 self._zygotes[environment] = zygote
