@@ -132,8 +132,7 @@ def settle(policy: Mapping[str, Any]) -> Optional[str]:
 def forbids_programs_in_memory() -> bool:
     """Whether files that lie in memory alone cannot be executed by what has these process ids."""
     try:
-        with open(_NO_PROGRAMS_IN_MEMORY, encoding="ascii") as file:
-            return file.read().strip() == "2"
+        return _read(_NO_PROGRAMS_IN_MEMORY).strip() == b"2"
     except OSError:
         return False
 
@@ -146,6 +145,11 @@ def _raise_loopback() -> None:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH22x", b"lo", flags | _UP))
 
 
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # decoders would touch more memory than all else here
+        return file.read()
+
+
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    with open(path, "wb", buffering=0) as file:
+        file.write(text.encode())

@@ -53,7 +53,7 @@ def _watch(pid: int) -> Optional[int]:
 def children() -> Set[int]:
     """The process ids of the children of this single-threaded process; Linux's /proc tells."""
     try:
-        with open("/proc/thread-self/children", encoding="ascii") as file:
+        with open("/proc/thread-self/children", "rb", buffering=0) as file:
             return set(map(int, file.read().split()))
     except OSError:
         return set(_children_by_search())
