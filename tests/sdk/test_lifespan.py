@@ -50,7 +50,7 @@ async def cancelled(scope, receive, send):
 
 @pytest.mark.parametrize("lifespan", [raises, raises_later, returns, answers_as_http, cancelled])
 def test_an_application_without_lifespan_is_served_with_a_line_in_the_log(run, site, lifespan, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
 
     async def main():
         async with site(with_lifespan(lifespan)) as its:

@@ -96,7 +96,7 @@ class Lifespan:
     def _without(self, why: str) -> None:
         assert self._started is not None
         if not self._started.done():
-            logger.info("no lifespan in this application (%s)", why)
+            logger.debug("no lifespan in this application (%s)", why)
             self._started.set_result(False)
 
 

@@ -117,7 +117,7 @@ def test_a_link_in_its_data_folder_lets_nobody_make_folders_elsewhere(run, launc
 def test_output_carries_level_stream_and_time(run, started):
     async def main():
         async with started("noisy") as (_, lines):
-            await lines.until("no lifespan in this application")
+            await lines.until("hushed")
         found = {line.text: (line.level, line.stream) for line in lines}
         assert found["plain words"] == ("info", "stdout")
         assert found["WARNING: printed"] == ("warning", "stderr")
