@@ -101,8 +101,8 @@ def freeze(writable: Iterable[str]) -> None:
     own = outermost(writable)
     for path in own:
         mount(path, path, None, _BIND | _RECURSIVE)
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        stay = writable_mounts(file, own)
+    with open("/proc/self/mountinfo", "rb", buffering=0) as file:  # decoders would touch more memory than all else here
+        stay = writable_mounts(os.fsdecode(file.read()).rstrip("\n").split("\n"), own)
     _set_attributes("/", _READ_ONLY | _NO_SETUID, 0, _AT_RECURSIVE)
     for path in stay:
         _set_attributes(path, 0, _READ_ONLY, 0)

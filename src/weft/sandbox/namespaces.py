@@ -14,7 +14,7 @@ import struct
 from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 from weft.sandbox import mounts
-from weft.sandbox.kernel import call
+from weft.sandbox.kernel import call, fork
 
 _MOUNTS, _IPC, _USER, _PIDS, _NETWORK = 0x00020000, 0x08000000, 0x10000000, 0x20000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
@@ -43,14 +43,14 @@ class Births:
     def fork(self) -> int:
         """As os.fork. Raises OSError."""
         if self.outside:
-            return os.fork()
+            return fork()
         return _fork_from(self._home) if self._home is not None else _fork_by_another()
 
 
 def _fork_from(home: int) -> int:
     """As root: the namespace is for the next child alone; those after it are to be of this process's own."""
     call("unshare", _PIDS)
-    child = os.fork()
+    child = fork()
     if child:
         call("setns", home, _PIDS)
     return child
@@ -62,7 +62,7 @@ def _fork_by_another() -> int:
     So a process goes into it, leaves the child there, and ends; this process must have adopted orphans (kernel.py).
     """
     readable, writable = os.pipe()
-    another = os.fork()
+    another = fork()
     if another == 0:
         os.close(readable)
         said = _leave_child()
@@ -84,7 +84,7 @@ def _leave_child() -> bytes:
     """The id of a child in a new namespace, or why there is none, in words; in the child itself nothing."""
     try:
         _become_namespace_owner()
-        child = os.fork()
+        child = fork()
     except OSError as error:
         return (error.strerror or str(error)).encode()
     return b"%d" % child if child else b""

@@ -13,6 +13,7 @@ import os
 import reprlib
 import select
 import sys
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -49,7 +50,6 @@ class HostHandler(logging.Handler):
         super().__init__()
         self._descriptor = descriptor
         self._torn = False
-        self._usual = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
@@ -61,7 +61,7 @@ class HostHandler(logging.Handler):
                 self.handleError(record)
 
     def _encode(self, record: logging.LogRecord) -> bytes:
-        fields = {name: value for name, value in vars(record).items() if name not in self._usual and name[:1] != "_"}
+        fields = {name: value for name, value in vars(record).items() if name not in _usual() and name[:1] != "_"}
         if isinstance(record.msg, dict) and "event" in record.msg:  # structlog's, made for a formatter of its own
             record, fields = _of_structlog(record, fields)
         return encode(level_name(record.levelno), record.created, record.name, self.format(record), fields)
@@ -81,6 +81,12 @@ class HostHandler(logging.Handler):
         poll.register(self._descriptor, select.POLLOUT)
         if not poll.poll(_PATIENCE):
             raise TimeoutError("the host does not read this plugin's output")
+
+
+@lru_cache(None)
+def _usual() -> frozenset[str]:
+    """The attributes that every record has."""
+    return frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def _prints(handler: logging.Handler) -> bool:

@@ -56,8 +56,8 @@ class _Current:
     context: Optional[Context] = None
 
 
-def enter(context: Context) -> None:
-    """Make ``context`` the one that ``context()`` gives."""
+def enter(context: Optional[Context]) -> None:
+    """Make ``context`` the one that ``context()`` gives; None: it gives none any more."""
     _Current.context = context
 
 

@@ -24,23 +24,28 @@ HELLO_TIMEOUT = 30.0
 
 def main(descriptor: int, *_helpers: str) -> None:
     """Serve the host on that socket until it says stop, or is gone."""
+    serve(descriptor, new_loop)
+
+
+def serve(descriptor: int, make_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """The same, in an event loop of that make."""
     output.install()
     wire = socket.socket(fileno=descriptor)
     os.set_inheritable(descriptor, False)
     sys.dont_write_bytecode = True  # what is imported from here on is the plugin's, whose folders stay as they are
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a plugin ends
-    _run(lambda: Process().serve(wire))
+    _run(make_loop(), lambda: Process().serve(wire))
     output.flush()
     os._exit(0)  # threads that the plugin left behind do not hold up the end
 
 
-def _run(begin: Callable[[], Any]) -> None:
-    loop = _new_loop()
+def _run(loop: asyncio.AbstractEventLoop, begin: Callable[[], Any]) -> None:
     asyncio.set_event_loop(loop)  # first: on Python 3.9 an event belongs to the loop that is set when it is made
     loop.run_until_complete(begin())
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop: uvloop's, where it is found."""
     try:
         import uvloop
     except ImportError:

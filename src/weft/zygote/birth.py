@@ -7,12 +7,15 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional
 
 from weft.sandbox import namespaces
 from weft.sandbox.confine import confine
-from weft.sandbox.kernel import die_with_parent, set_process_name
+from weft.sandbox.kernel import die_with_parent, release_zeros, set_process_name
 from weft.zygote.messages import listen, tell
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 WIRE = 3
 """The descriptor by which a plugin's process reaches its host. In a zygote its control socket is there, and so every
@@ -77,8 +80,10 @@ def _take_over(ends: Ends) -> None:
 
 
 def _set_variables(variables: Dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(variables)
+    for name in [name for name in os.environ if name not in variables]:
+        del os.environ[name]
+    for name, value in variables.items():
+        os.environ[name] = value
     time.tzset()
 
 
@@ -95,10 +100,16 @@ def _run(order: Dict[str, Any]) -> None:
 
             site.main()
         sys.path += order["paths"]
-        from weft.sdk.process import main
+        from weft.sdk.process import new_loop, serve
 
-        main(WIRE)
+        serve(WIRE, lambda: _without_zeros(new_loop()))
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(_FAILED)
+
+
+def _without_zeros(loop: AbstractEventLoop) -> AbstractEventLoop:
+    """The same loop: those of uvloop have a buffer of 250 KiB in themselves, into which the wire never reads."""
+    release_zeros(id(loop), type(loop).__basicsize__)
+    return loop

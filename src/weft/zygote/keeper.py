@@ -21,7 +21,7 @@ from typing import Any, Dict, Optional, Set, Tuple
 
 from weft.sandbox import filter as filters
 from weft.sandbox import seccomp
-from weft.sandbox.kernel import adopt_orphans
+from weft.sandbox.kernel import adopt_orphans, fork
 from weft.zygote.birth import WIRE, Ends, be_born
 from weft.zygote.messages import tell
 from weft.zygote.signs import Signs, children
@@ -46,7 +46,7 @@ def keep(ends: Ends, channel: Channel, signs: Signs, outside: str) -> None:
         os.close(WIRE)  # the zygote's own socket: what is asked there must be lost with it, for the host to see
         if outside:
             adopt_orphans()
-        plugin = os.fork()
+        plugin = fork()
         if plugin == 0:
             be_born(ends, channel[1], outside)
         for each in (ends.wire, ends.stdout, ends.stderr, channel[1].detach()):
@@ -67,7 +67,7 @@ class Keeper:
         self._plugin = plugin
         self._channel = channel
         self._channel_at = channel.fileno()
-        self._listener = -1
+        self.listener = -1
         self._refused: Dict[str, int] = {}
         self._answered = 0
         self._told: Set[str] = set()
@@ -81,19 +81,20 @@ class Keeper:
         waiting.register(self._channel_at, select.POLLIN)
         while self._end is None:
             for descriptor, _ in waiting.poll(self._patience()):
-                self._heed(descriptor, waiting)
-            self._reap()
+                self.heed(descriptor, waiting)
+            self.reap()
             if self._refused:
                 self._tell_refused()
         self._finish()
 
-    def _heed(self, descriptor: int, waiting: Any) -> None:
+    def heed(self, descriptor: int, waiting: Any) -> None:
+        """Do what is to be done when that descriptor is ready."""
         if descriptor in (self._host, self._signs.host):
             self._end = signal.SIGKILL, 0
         elif descriptor == self._channel_at:
             waiting.unregister(descriptor)
             self._take_listener(waiting)
-        elif descriptor == self._listener:
+        elif descriptor == self.listener:
             self._refuse(waiting)
         else:
             self._signs.clear()
@@ -105,14 +106,14 @@ class Keeper:
         _, notes, _, _ = self._channel.recvmsg(1, socket.CMSG_SPACE(4))
         self._channel.close()
         if notes:
-            self._listener = int.from_bytes(notes[0][2][:4], sys.byteorder)
-            waiting.register(self._listener, select.POLLIN)
+            self.listener = int.from_bytes(notes[0][2][:4], sys.byteorder)
+            waiting.register(self.listener, select.POLLIN)
 
     def _refuse(self, waiting: Any) -> None:
-        call = seccomp.answer(self._listener)
+        call = seccomp.answer(self.listener)
         if call is None:
-            if select.select([self._listener], [], [], 0)[0]:  # hung up: nobody is left whom it filters
-                waiting.unregister(self._listener)
+            if select.select([self.listener], [], [], 0)[0]:  # hung up: nobody is left whom it filters
+                waiting.unregister(self.listener)
             return
         self._answered += 1
         if self._answered > _AT_ONCE:
@@ -131,7 +132,7 @@ class Keeper:
                 self._answered = 0
             self._tell_at = now + _TELL_EVERY
 
-    def _reap(self) -> bool:
+    def reap(self) -> bool:
         """Collect what has ended; whether anything is left."""
         while True:
             try:
@@ -147,7 +148,7 @@ class Keeper:
         """End what the plugin left, and tell how it ended itself."""
         while True:
             end_below()
-            if not self._reap():
+            if not self.reap():
                 break
             time.sleep(_ROUND)
         if self._refused:

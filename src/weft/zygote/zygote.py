@@ -23,6 +23,7 @@ from weft.sandbox.namespaces import Births
 from weft.zygote.birth import WIRE, Ends
 from weft.zygote.keeper import keep
 from weft.zygote.messages import tell
+from weft.zygote.rehearsal import fill_gaps, rehearse
 from weft.zygote.signs import Signs, children
 
 _WARM = ("asyncio", "concurrent.futures.thread", "contextvars", "inspect", "logging", "traceback", "typing")
@@ -44,10 +45,13 @@ def main(descriptor: int, *helpers: str) -> None:
         signal.signal(number, signal.SIG_IGN)  # the host decides when it ends
     set_process_name("weft-keeper")  # as those that it forks have it, who would need memory for it
     adopt_orphans()
-    warm()
+    births = Births()
+    rehearse(signs, births, plugin=warm())
     for each in helpers:
         sys.path.remove(each)  # each instance searches them after everything of its own
-    Zygote(socket.socket(fileno=WIRE), signs, Births()).serve()
+    gc.collect()
+    gc.freeze()
+    Zygote(socket.socket(fileno=WIRE), signs, births, fill_gaps()).serve()
     os._exit(0)
 
 
@@ -59,20 +63,20 @@ def _close_all_but(control: int) -> None:
                 os.close(descriptor)
 
 
-def warm() -> None:
-    """Load what every plugin's process needs, and leave it out of later collections of garbage.
+def warm() -> bool:
+    """Load what every plugin's process needs; whether the plugin's side of weft could be, too.
 
     Where the plugins' own packages include a helper, theirs is to be found: nothing is loaded then that uses it.
     """
     for name in _WARM:
         importlib.import_module(name)
-    if not _brought(sys.executable):
-        for name in _WARM_WEFT:
-            importlib.import_module(name)
-        with contextlib.suppress(ImportError):  # plugins run without it
-            importlib.import_module("uvloop")
-    gc.collect()
-    gc.freeze()
+    if _brought(sys.executable):
+        return False
+    for name in _WARM_WEFT:
+        importlib.import_module(name)
+    with contextlib.suppress(ImportError):  # plugins run without it
+        importlib.import_module("uvloop")
+    return True
 
 
 def _brought(executable: str) -> bool:
@@ -86,12 +90,13 @@ def _brought(executable: str) -> bool:
 
 
 class Zygote:
-    """Serves one host on ``control``."""
+    """Serves one host on ``control``. ``kept``: what is to be there as long as it."""
 
-    def __init__(self, control: socket.socket, signs: Signs, births: Births) -> None:
+    def __init__(self, control: socket.socket, signs: Signs, births: Births, kept: object) -> None:
         self._control = control
         self._signs = signs
         self._births = births
+        self._kept = kept
         self._keepers: Set[int] = set()
 
     def serve(self) -> None:
@@ -107,8 +112,8 @@ class Zygote:
                     serving = self._take() and serving
                 else:
                     self._signs.clear()
-            self._reap()
-            self._end_strangers()
+                    self._reap()
+                    self._end_strangers()
         self._end_all()
 
     def _take(self) -> bool:
