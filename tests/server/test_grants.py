@@ -296,7 +296,6 @@ def test_no_grant_of_a_wider_folder_reaches_the_servers_own(hosting, state, tmp_
     async def main():
         told = []
         async with hosting(state) as host:
-            host.engine.listen(host.journal.accept)
             for asked in (state / "token", state / "data" / "other", tmp_path, link):
                 text = app(f'permissions.read = ["{asked}"]')
                 wider = tmp_path.parent if asked == tmp_path else tmp_path

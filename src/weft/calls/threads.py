@@ -16,8 +16,8 @@ from weft.errors import Unavailable, WeftError
 
 _BATCH, _WITHIN = 64, 0.005
 """Items that a plain iterator may give, and seconds that it may take, before they are handed over from its thread."""
-_PATIENCE = 1.0
-"""Seconds for which all threads must be stuck: most end soon after their callers have left."""
+_PATIENCE = 3.0
+"""Seconds for which all threads must be stuck: most end soon after their callers have left, on a busy machine later."""
 _END = object()
 
 
