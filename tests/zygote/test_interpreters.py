@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -43,8 +45,6 @@ def answer(run, tmp_path):
         )  # fmt: skip
 
         async def main():
-            import json
-
             instance = await ProcessRuntime().start(launch, lambda line: None)
             args = ["GET", b"/", [], "http", "1.1", None, None, b""]
             _, _, body = await instance.channel.call("web.request", args, timeout=15)
@@ -79,6 +79,49 @@ def test_each_version_is_forked_by_a_zygote_of_its_own_and_confined(answer, mino
     assert events == []
     own = answer(sys._base_executable, "-I", "-S")[2]
     assert sandbox == own
+
+
+DRAWS = """
+import json, os, random, threading, uuid
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    drawn = [random.random(), uuid.uuid4().hex, os.urandom(8).hex()]
+    body = json.dumps([drawn, threading.main_thread().ident == threading.get_ident()]).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+@pytest.mark.parametrize("minor", interpreters())
+def test_two_that_are_forked_from_one_zygote_draw_different_numbers(run, tmp_path, minor):
+    python = interpreters()[minor]
+    if python is None:
+        pytest.skip(f"there is no Python 3.{minor} under pyenv here")
+    (tmp_path / "draws.py").write_text(DRAWS)
+
+    async def drawn(runtime, name):
+        launch = Launch(
+            name=name, version="1", folder=tmp_path, entry="draws", provides=(), limits=Limits(),
+            interpreter=(str(python), "-I", "-S"), helpers=None, data_dir=tmp_path / "data" / name,
+        )  # fmt: skip
+        instance = await runtime.start(launch, lambda line: None)
+        args = ["GET", b"/", [], "http", "1.1", None, None, b""]
+        _, _, body = await instance.channel.call("web.request", args, timeout=15)
+        return instance, json.loads(body)
+
+    async def main():
+        runtime = ProcessRuntime()
+        (one, (first, main_one)), (two, (second, main_two)) = await asyncio.gather(
+            drawn(runtime, "one"), drawn(runtime, "two")
+        )
+        assert read_stat(read_stat(one.pid).parent).parent == read_stat(read_stat(two.pid).parent).parent
+        assert not set(first) & set(second)
+        assert main_one
+        assert main_two
+        await asyncio.gather(one.stop(5), two.stop(5))
+
+    run(main())
 
 
 def test_an_environment_that_brings_msgspec_itself_gets_its_own(answer, tmp_path):

@@ -56,8 +56,8 @@ class _Current:
     context: Optional[Context] = None
 
 
-def enter(context: Optional[Context]) -> None:
-    """Make ``context`` the one that ``context()`` gives; None: it gives none any more."""
+def enter(context: Context) -> None:
+    """Make ``context`` the one that ``context()`` gives."""
     _Current.context = context
 
 

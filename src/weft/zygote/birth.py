@@ -70,6 +70,8 @@ def _leave_zygote() -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if "random" in sys.modules:  # its own way to be told of a fork is passed by: see kernel.fork
+        sys.modules["random"].seed()
 
 
 def _take_over(ends: Ends) -> None:

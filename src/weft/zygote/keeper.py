@@ -67,7 +67,7 @@ class Keeper:
         self._plugin = plugin
         self._channel = channel
         self._channel_at = channel.fileno()
-        self.listener = -1
+        self._listener = -1
         self._refused: Dict[str, int] = {}
         self._answered = 0
         self._told: Set[str] = set()
@@ -81,20 +81,19 @@ class Keeper:
         waiting.register(self._channel_at, select.POLLIN)
         while self._end is None:
             for descriptor, _ in waiting.poll(self._patience()):
-                self.heed(descriptor, waiting)
-            self.reap()
+                self._heed(descriptor, waiting)
+            self._reap()
             if self._refused:
                 self._tell_refused()
         self._finish()
 
-    def heed(self, descriptor: int, waiting: Any) -> None:
-        """Do what is to be done when that descriptor is ready."""
+    def _heed(self, descriptor: int, waiting: Any) -> None:
         if descriptor in (self._host, self._signs.host):
             self._end = signal.SIGKILL, 0
         elif descriptor == self._channel_at:
             waiting.unregister(descriptor)
             self._take_listener(waiting)
-        elif descriptor == self.listener:
+        elif descriptor == self._listener:
             self._refuse(waiting)
         else:
             self._signs.clear()
@@ -106,14 +105,14 @@ class Keeper:
         _, notes, _, _ = self._channel.recvmsg(1, socket.CMSG_SPACE(4))
         self._channel.close()
         if notes:
-            self.listener = int.from_bytes(notes[0][2][:4], sys.byteorder)
-            waiting.register(self.listener, select.POLLIN)
+            self._listener = int.from_bytes(notes[0][2][:4], sys.byteorder)
+            waiting.register(self._listener, select.POLLIN)
 
     def _refuse(self, waiting: Any) -> None:
-        call = seccomp.answer(self.listener)
+        call = seccomp.answer(self._listener)
         if call is None:
-            if select.select([self.listener], [], [], 0)[0]:  # hung up: nobody is left whom it filters
-                waiting.unregister(self.listener)
+            if select.select([self._listener], [], [], 0)[0]:  # hung up: nobody is left whom it filters
+                waiting.unregister(self._listener)
             return
         self._answered += 1
         if self._answered > _AT_ONCE:
@@ -132,7 +131,7 @@ class Keeper:
                 self._answered = 0
             self._tell_at = now + _TELL_EVERY
 
-    def reap(self) -> bool:
+    def _reap(self) -> bool:
         """Collect what has ended; whether anything is left."""
         while True:
             try:
@@ -148,7 +147,7 @@ class Keeper:
         """End what the plugin left, and tell how it ended itself."""
         while True:
             end_below()
-            if not self.reap():
+            if not self._reap():
                 break
             time.sleep(_ROUND)
         if self._refused:

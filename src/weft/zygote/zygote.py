@@ -23,7 +23,7 @@ from weft.sandbox.namespaces import Births
 from weft.zygote.birth import WIRE, Ends
 from weft.zygote.keeper import keep
 from weft.zygote.messages import tell
-from weft.zygote.rehearsal import fill_gaps, rehearse
+from weft.zygote.sharing import fill_gaps, forget_lookups
 from weft.zygote.signs import Signs, children
 
 _WARM = ("asyncio", "concurrent.futures.thread", "contextvars", "inspect", "logging", "traceback", "typing")
@@ -45,13 +45,10 @@ def main(descriptor: int, *helpers: str) -> None:
         signal.signal(number, signal.SIG_IGN)  # the host decides when it ends
     set_process_name("weft-keeper")  # as those that it forks have it, who would need memory for it
     adopt_orphans()
-    births = Births()
-    rehearse(signs, births, plugin=warm())
+    warm()
     for each in helpers:
         sys.path.remove(each)  # each instance searches them after everything of its own
-    gc.collect()
-    gc.freeze()
-    Zygote(socket.socket(fileno=WIRE), signs, births, fill_gaps()).serve()
+    Zygote(socket.socket(fileno=WIRE), signs, Births(), fill_gaps()).serve()
     os._exit(0)
 
 
@@ -63,20 +60,21 @@ def _close_all_but(control: int) -> None:
                 os.close(descriptor)
 
 
-def warm() -> bool:
-    """Load what every plugin's process needs; whether the plugin's side of weft could be, too.
+def warm() -> None:
+    """Load what every plugin's process needs, and leave it out of later collections of garbage.
 
     Where the plugins' own packages include a helper, theirs is to be found: nothing is loaded then that uses it.
     """
     for name in _WARM:
         importlib.import_module(name)
-    if _brought(sys.executable):
-        return False
-    for name in _WARM_WEFT:
-        importlib.import_module(name)
-    with contextlib.suppress(ImportError):  # plugins run without it
-        importlib.import_module("uvloop")
-    return True
+    if not _brought(sys.executable):
+        for name in _WARM_WEFT:
+            importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # plugins run without it
+            importlib.import_module("uvloop")
+    forget_lookups()
+    gc.collect()
+    gc.freeze()
 
 
 def _brought(executable: str) -> bool:
