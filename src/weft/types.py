@@ -10,6 +10,15 @@ from typing import Any, Callable, Dict
 
 LEVELS = ("trace", "debug", "info", "warning", "error")
 """Log levels, the least first."""
+GLOOM_CONFIG = (
+    "body_limit",
+    "read_timeout",
+    "write_timeout",
+    "strict_routing",
+    "case_sensitive",
+    "error_handler",
+)
+"""Keys of what ``init()`` of GLoom's shape returns that are honoured; also spelt as Fiber has them (``BodyLimit``)."""
 _SIGNS = dict.fromkeys(map(ord, "_-.:/@+"), "x")
 
 

@@ -66,7 +66,8 @@ class HostedPlugin:
             )
         if kind == "gloom" and inspect.isclass(entry):
             entry = entry()
-        self._provider = await web.provide(entry, kind, self._settings["threads"])
+        folders = (self._settings["folder"], self._settings["data_dir"])
+        self._provider = await web.provide(entry, kind, self._settings["threads"], folders)
         await self._provider.start()
         name = web.method_of(entry, "name", "Name") if kind == "gloom" else None
         return {"provides": [WEB], "kind": kind, "name": str(name()) if name else ""}

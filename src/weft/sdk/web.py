@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 from weft.errors import StartFailed
 from weft.sdk.asgi import AsgiProvider
@@ -36,14 +36,17 @@ def _positional(entry: Any) -> Optional[int]:
     return sum(1 for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty)
 
 
-async def provide(entry: Any, kind: str, threads: int) -> AsgiProvider:
-    """The provider for an entry of that kind. ``threads``: how many requests that block may run at once."""
+async def provide(entry: Any, kind: str, threads: int, folders: Tuple[str, ...] = ()) -> AsgiProvider:
+    """The provider for an entry of that kind. ``threads``: how many requests that block may run at once.
+
+    ``folders``: the plugin's own, and its data folder.
+    """
     if kind == "wsgi":
         return AsgiProvider(_wsgi(entry, threads))
     if kind == "gloom":
         from weft.sdk.gloom import application
 
-        return AsgiProvider(await application(entry, threads))
+        return AsgiProvider(await application(entry, threads, folders))
     return AsgiProvider(entry)
 
 
