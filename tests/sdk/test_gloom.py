@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import types
+from datetime import timedelta
 
 import pytest
 
-from weft.errors import StartFailed
+from weft.errors import PluginError, StartFailed
 from weft.sdk.gloom import application
 
 
@@ -128,3 +131,200 @@ def test_init_is_needed_and_may_refuse(run):
             run(application(refusing, 1))
     with pytest.raises(StartFailed, match=r"no init\(\)"):
         run(application(Without(), 1))
+
+
+@pytest.fixture
+def ask(run, site):
+    """``ask(plugin, *requests)``: status, head and body of each; a request is a target, or (method, target, body)."""
+
+    def ask(plugin, *requests, threads=1):
+        async def main():
+            async with site(await application(plugin, threads)) as its:
+                whole = [each if isinstance(each, tuple) else ("GET", each, b"") for each in requests]
+                clients = [its.request(target, method=method, body=body) for method, target, body in whole]
+                return [tuple(await client.over()) for client in clients]
+
+        return run(main())
+
+    return ask
+
+
+class Layers:
+    """Middleware of every kind, each leaving its mark."""
+
+    def __init__(self, config=None):
+        self.config = config
+
+    def init(self):
+        return self.config
+
+    def register_routes(self, router):
+        router.use(self.plain, self.later)
+        admin = router.group("/admin", self.guard)
+        admin.get("/", self.marks, lambda request: "never")
+        admin.group("/users/:id").get("/posts/:post?", self.marks)
+        router.use("/de", "/en", self.mark("language"))
+        router.get("/de/:page", self.pass_on, self.marks)
+        router.get("/only", self.marks).post("/only", self.marks)
+        router.get("/fails", lambda request: 1 / 0)
+        router.get("/exits", lambda request: exit(1))
+        router.get("/refuses", self.refuse)
+
+    def plain(self, request):
+        request.locals["marks"] = ["plain"]
+        try:
+            return request.next().set("x-plain", "after")
+        finally:
+            request.response.set("x-always", "yes")
+
+    async def later(self, request):
+        request.locals["marks"].append("later")
+        return (await request.next()).set("x-later", "after")
+
+    def guard(self, request):
+        if "key" not in request.query:
+            return 401, "no key"
+        request.locals["marks"].append("guard")
+        return request.next()
+
+    def mark(self, name):
+        async def handler(request):
+            request.locals["marks"].append(name)
+            return request.next()
+
+        return handler
+
+    def pass_on(self, request):
+        request.next()
+
+    def marks(self, request):
+        return {"marks": request.locals["marks"], "params": request.params}
+
+    def refuse(self, request):
+        raise request.error(403, "not you")
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        (b"/admin?key=1", {"marks": ["plain", "later", "guard"], "params": {}}),
+        (b"/ADMIN/users/7/posts/?key", {"marks": ["plain", "later", "guard"], "params": {"id": "7", "post": ""}}),
+        (b"/de/start", {"marks": ["plain", "later", "language"], "params": {"page": "start"}}),
+        (b"/only", {"marks": ["plain", "later"], "params": {}}),
+    ],
+)
+def test_handlers_answer_in_the_order_of_their_making(ask, target, answer):
+    ((status, head, body),) = ask(Layers(), target)
+    assert (status, json.loads(body)) == (200, answer)
+    assert b"x-plain: after\r\n" in head
+    assert b"x-later: after\r\n" in head
+
+
+def test_what_nobody_answers(ask):
+    requests = (b"/admin", b"/nowhere", ("PUT", b"/only", b""), b"/refuses", b"/de", b"/administrator")
+    answers = ask(Layers(), *requests)
+    assert [(status, body) for status, _, body in answers] == [
+        (401, b"no key"),
+        (404, b"Cannot GET /nowhere"),
+        (405, b"Method Not Allowed"),
+        (403, b"not you"),
+        (404, b"Cannot GET /de"),
+        (404, b"Cannot GET /administrator"),
+    ]
+    assert b"allow: GET, HEAD, POST\r\n" in answers[2][1]
+    assert all(b"x-always: yes" in head for _, head, _ in answers)
+
+
+def test_middleware_that_waits_takes_no_thread_from_others(ask):
+    answers = ask(Layers(), *[b"/de/start"] * 50, b"/fails", b"/exits", b"/only", threads=2)
+    assert [status for status, _, _ in answers] == [200] * 50 + [500, 500, 200]
+
+
+def test_a_request_that_is_cut_off_sets_its_threads_free(run, site):
+    class Slow:
+        def init(self): ...
+
+        def register_routes(self, router):
+            router.use(lambda request: request.next())
+            router.get("/slow", self.slow)
+
+        async def slow(self, request):
+            began.set()
+            await asyncio.sleep(3600)
+
+    began = asyncio.Event()
+
+    async def main():
+        async with site(await application(Slow(), 1)) as its:
+            its.request(b"/slow")
+            await asyncio.wait_for(began.wait(), 10)
+
+    run(main())
+    left = [each for each in threading.enumerate() if each.name.startswith("plugin")]
+    for thread in left:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)
+
+
+def test_an_error_handler_answers(ask):
+    async def handler(request, error):
+        return 418, f"{type(error).__name__}: {error}"
+
+    config = {"ErrorHandler": handler, "BodyLimit": 4}
+    requests = (b"/fails", b"/nowhere", ("POST", b"/only", b"12345"), ("POST", b"/only", b"1234"))
+    answers = [(status, body) for status, _, body in ask(Layers(config), *requests)]
+    assert answers[:2] == [(418, b"ZeroDivisionError: division by zero"), (418, b"HttpError: Cannot GET /nowhere")]
+    assert answers[2] == (418, b"HttpError: the body of a request to /only has at most 4 bytes")
+    assert answers[3][0] == 200
+
+
+def test_routing_is_as_configured(ask):
+    config = types.SimpleNamespace(strict_routing=True, CaseSensitive=True, AppName="shop")
+    assert [each[0] for each in ask(Layers(config), b"/only", b"/only/", b"/Only")] == [200, 404, 404]
+    assert [each[0] for each in ask(Layers(), b"/only", b"/only/", b"/Only")] == [200, 200, 200]
+
+
+def test_a_body_and_a_response_have_their_time(run, site):
+    async def main():
+        async with site(await application(Layers({"ReadTimeout": timedelta(milliseconds=50)}), 1)) as its:
+            client = its.request(b"/only", method="POST", body=None)
+            client.call.send(b"half")
+            assert (await client.over())[0] == 408
+
+        class Endless(Layers):
+            def register_routes(self, router):
+                router.get("/", lambda request: iter(lambda: b"x" * 1000, b""))
+
+        async with site(await application(Endless({"write_timeout": 0.05}), 1)) as its:
+            client = its.request(grants=False)
+            with pytest.raises(PluginError, match="within its response"):
+                await client.over()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"BodyLimit": "4MiB"}, "BodyLimit = '4MiB': expected a number of bytes"),
+        ({"body_limit": True}, "expected a number of bytes"),
+        ({"ReadTimeout": -1}, "ReadTimeout = -1: expected a number of seconds"),
+        ({"write_timeout": "1s"}, "expected a number of seconds"),
+        ({"StrictRouting": 1}, "expected True or False"),
+        ({"ErrorHandler": "x"}, "expected a function"),
+        (7, r"init\(\) returned 7: expected None, a dict"),
+    ],
+)
+def test_a_wrong_configuration_refuses_the_start(run, config, message):
+    with pytest.raises(StartFailed, match=message):
+        run(application(Layers(config), 1))
+
+
+@pytest.mark.parametrize("wrong", [lambda router: router.get("/x", "text"), lambda router: router.use("/x")])
+def test_a_route_without_a_function_refuses_the_start(run, wrong):
+    class Wrong(Layers):
+        def register_routes(self, router):
+            wrong(router)
+
+    with pytest.raises(ValueError, match="expected functions of the request"):
+        run(application(Wrong(), 1))

@@ -117,9 +117,15 @@ async def _send(response: Response, method: str, send: Callable[[Any], Awaitable
             async for piece in pieces:
                 data = piece.encode() if isinstance(piece, str) else piece
                 await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": body if isinstance(body, bytes) else b""})
-    finally:
+    except asyncio.CancelledError:  # a thread may be within a generator: that ends with its last reference
+        if response.length is not None:
+            body.close()
+        raise
+    except BaseException:
         await _close(body, chain)
+        raise
+    await _close(body, chain)
+    await send({"type": "http.response.body", "body": body if isinstance(body, bytes) else b""})
 
 
 async def _pieces(body: Any, chain: Chain) -> AsyncIterator[Any]:
@@ -147,5 +153,7 @@ async def _of_file(file: Any, left: int, chain: Chain) -> AsyncIterator[bytes]:
 async def _close(body: Any, chain: Chain) -> None:
     if hasattr(body, "aclose"):
         await body.aclose()
-    elif hasattr(body, "close"):
+    elif inspect.isgenerator(body):
         await chain.in_thread(body.close)
+    elif hasattr(body, "close"):
+        body.close()

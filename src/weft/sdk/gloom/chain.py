@@ -91,9 +91,8 @@ class Chain:
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the plugin's where it belongs."""
-        if is_async(function):
-            return await function(*arguments)
-        answer = await self.in_thread(function, *arguments)
+        called = function(*arguments) if is_async(function) else self.in_thread(function, *arguments)
+        answer = await called
         return await answer if inspect.isawaitable(answer) else answer
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
