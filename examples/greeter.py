@@ -15,11 +15,11 @@ class Greeter:
         self.greeted = 0
 
     def init(self):
-        return {"languages": sorted(GREETINGS)}
+        return None
 
     def register_routes(self, router):
         router.get("/", self.languages)
-        router.get("/hello/{name}", self.hello)
+        router.get("/hello/:name", self.hello)
         router.get("/greeted", self.count)
 
     async def languages(self, request):

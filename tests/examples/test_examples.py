@@ -100,6 +100,24 @@ def ask_proxy(site: Site) -> None:
     assert plugins["redis-storage"]["provides"] == ["storage#redis@1"]
 
 
+def ask_pinboard(site: Site) -> None:
+    assert "board.css" in site.get("/").text
+    style = site.get("/board.css")
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
+    assert style.headers["x-content-type-options"] == "nosniff"
+    made = site.client.post("/api/pins", files={"picture": ("../../x.png", b"\x89PNG\r\n", "image/png")})
+    assert made.status_code == 201
+    assert site.get("/api/pins/").json() == [made.headers["location"]]
+    assert site.get(made.headers["location"]).content == b"\x89PNG\r\n"
+    for path in ("/%2e%2e/pinboard.py", "/pictures/..%2f..%2fpinboard.py", "/pinboard.py"):
+        assert site.client.get(path).status_code == 404
+    refused = site.client.post("/api/pins", files={"picture": ("x.svg", b"<svg>", "image/svg+xml")})
+    assert (refused.status_code, list(refused.json())) == (415, ["error"])
+    assert site.client.post("/api/pins", content=b"x" * 3_000_000).status_code == 413
+    assert site.client.delete(f"/api/pins/{made.json()['name']}").status_code == 204
+    assert site.get("/api/pins").json() == []
+
+
 ASKED = {
     "datasette": ask_datasette,
     "shop": ask_shop,
@@ -109,6 +127,7 @@ ASKED = {
     "hello": ask_hello,
     "greeter": ask_greeter,
     "proxy": ask_proxy,
+    "pinboard": ask_pinboard,
 }
 
 
@@ -136,6 +155,13 @@ def test_the_manager_manages_by_rpc(weft_server, free_port):
         assert site.client.delete("/plugins/hello").text == "Plugin is preloaded\n"
         assert site.client.delete("/plugins/second").text == "Plugin deleted successfully\n"
         assert "second" not in site.get("/").text
+
+
+def test_glooms_shape(weft_server):
+    port = weft_server(EXAMPLES / "greeter.py", EXAMPLES / "gloom_pinboard").port
+    for name, ask in (("greeter", ask_greeter), ("pinboard", ask_pinboard)):
+        with closing(Site(port, name)) as site:
+            ask(site)
 
 
 def test_the_shipped_database_is_what_its_source_makes():

@@ -75,6 +75,18 @@ def test_a_plugin_in_stockpiles_form_is_whole_and_its_test_passes(tmp_path: Path
     assert "12 passed" in done.stdout
 
 
+def test_a_plugin_in_glooms_shape_is_whole_and_its_test_passes(tmp_path: Path) -> None:
+    scaffold("my-site", "gloom", tmp_path)
+    report = check(tmp_path / "my-site")
+    assert (report.ok, report.notes) == (True, ()), (report.problems, report.warnings)
+    assert report.manifest is not None
+    assert report.manifest.entry == "my_site:Plugin"
+    command = [sys.executable, "-W", "error", "-m", "unittest"]
+    done = subprocess.run(command, cwd=tmp_path / "my-site", check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 2 tests" in done.stderr
+
+
 def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     with pytest.raises(Conflict, match="exists already"):

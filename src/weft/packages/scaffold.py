@@ -11,7 +11,7 @@ from string import Template
 from weft.errors import Conflict, NotInThisVersion, StorageFailed, UsageError
 from weft.manifest.rules import Invalid
 from weft.manifest.values import name as plugin_name
-from weft.packages import stockpile_texts
+from weft.packages import gloom_texts, stockpile_texts
 from weft.packages.contract_plugin import HostContract, contract_files
 
 PYPROJECT = """\
@@ -179,6 +179,7 @@ KINDS: dict[str, dict[str, str]] = {
         "test_$module.py": TASK_TEST,
         "README.md": TASK_README,
     },
+    "gloom": gloom_texts.FILES,
     "stockpile": stockpile_texts.FILES,
 }
 """For each kind, file names and their texts, both with $name, $module and $domain to be filled in."""
@@ -200,7 +201,9 @@ def scaffold(name: str, kind: str | HostContract, into: Path) -> list[Path]:
             folder = Path(temporary) / name
             folder.mkdir()
             for file, text in texts.items():
-                (folder / file).write_text(text, encoding="utf-8")
+                path = folder / file
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
             folder.rename(target)
     except OSError as error:
         raise StorageFailed(f"{target} could not be written: {error.strerror or error}") from error
