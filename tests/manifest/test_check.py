@@ -64,3 +64,30 @@ def test_source_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "plugin.yaml").write_text("version: '1'\nentry: shop\n")
     (tmp_path / "shop.py").write_bytes(b"x = '\xff'\n")
     assert "UTF-8" in check(tmp_path).warnings[0].message
+
+
+GLOOM = """
+class Site:
+    async def init(self):
+        if self.small:
+            return {"BodyLimit": 1, "read_timeout": 5, "Prefork": True}
+        return {**self.more, "ErrorHandler": None,
+                "Views": None}
+    def register_routes(self, router): ...
+Plugin = Site()
+"""
+
+
+def test_what_glooms_shape_configures_in_vain_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "site.py"
+    path.write_text(GLOOM)
+    report = check(path)
+    assert report.ok
+    assert [(note.line, note.key) for note in report.notes] == [(5, "init().Prefork"), (7, "init().Views")]
+    assert "instances" in report.notes[0].remedy
+    assert "body_limit" in report.notes[1].remedy
+    folder = tmp_path / "folder"
+    (folder / "src" / "site").mkdir(parents=True)
+    (folder / "src" / "site" / "__init__.py").write_text(GLOOM)
+    (folder / "plugin.yaml").write_text("version: '1'\n")
+    assert len(check(folder).notes) == 2

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from weft.errors import ManifestError, NotInThisVersion, Problem
+from weft.manifest import gloom
 from weft.manifest.document import MAX_BYTES, read_text
 from weft.manifest.entry import UNPARSABLE
 from weft.manifest.model import Manifest
@@ -45,7 +46,7 @@ def check(source: Path) -> CheckReport:
     except NotInThisVersion as error:
         return CheckReport(source, None, problems=(Problem(str(source), None, "", str(error)),))
     warnings = (*_entry(source, manifest), *_code(source))
-    return CheckReport(source, manifest, warnings=warnings, notes=manifest.notes)
+    return CheckReport(source, manifest, warnings=warnings, notes=(*manifest.notes, *gloom.notes(source, manifest)))
 
 
 def _entry(source: Path, manifest: Manifest) -> Iterator[Problem]:
