@@ -53,8 +53,8 @@ class Manager:
 
     def register_routes(self, router):
         router.get("/", self.page)
-        router.put("/plugins/{name}", self.upload)
-        router.delete("/plugins/{name}", self.remove)
+        router.put("/plugins/:name", self.upload)
+        router.delete("/plugins/:name", self.remove)
 
     def page(self, _request):
         plugins = self.rpc.call("ListPlugins", {})
