@@ -25,7 +25,7 @@ def test_problems_of_the_manifest_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_form_of_a_later_version_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "plugin.json").write_text("{}")
+    (tmp_path / "gatewayd_plugin.yaml").write_text("")
     assert "not in this version" in check(tmp_path).problems[0].message
 
 

@@ -466,7 +466,6 @@ def test_what_a_release_is_read_from(tmp_path: Path) -> None:
     [
         ("plugin.yaml", "id: x\ncapabilities: [ui]\n", "Omniview"),
         ("plugin.yaml", "id: x\ntheme: {}\n", "Omniview"),
-        ("plugin.json", "{}", "szlabs"),
         ("gatewayd_plugin.yaml", "", "GatewayD"),
         ("gatewayd_plugin.yml", "", "GatewayD"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from weft.errors import ManifestError, NotInThisVersion, Problem
 from weft.manifest import gloom
+from weft.manifest.artifact import compiled
 from weft.manifest.document import MAX_BYTES, read_text
 from weft.manifest.entry import UNPARSABLE
 from weft.manifest.model import Manifest
@@ -52,6 +53,8 @@ def check(source: Path) -> CheckReport:
 def _entry(source: Path, manifest: Manifest) -> Iterator[Problem]:
     """An entry that is not there, or could not be told."""
     entry = manifest.entry
+    if manifest.git is not None:
+        return  # it is seen once it has been fetched
     if entry is None:
         remedy = "name it: entry = module:attribute"
         yield Problem(str(source), None, "entry", "there is not exactly one top-level module to begin with", remedy)
@@ -67,7 +70,9 @@ def _module_exists(source: Path, module: str, manifest: Manifest) -> bool:
     if source.is_file():
         return module == source.stem or bool(manifest.requires.packages)
     path = module.replace(".", "/")
-    own = any((root / path).is_dir() or (root / f"{path}.py").is_file() for root in (source, source / "src"))
+    roots = (source, source / "src")
+    own = any((root / path).is_dir() or (root / f"{path}.py").is_file() for root in roots)
+    own = own or any(compiled(root / path) for root in roots)
     return own or bool(manifest.requires.packages or manifest.requires.lock)
 
 

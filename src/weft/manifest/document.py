@@ -37,6 +37,8 @@ class Document:
     entry: Callable[[], str | None] = field(default=lambda: None)
     """Finds the entry of a manifest that gives none, in the source, importing nothing."""
     lock: Path | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the manifest that only this form has, checked by its reader."""
     lines: Lines = field(default_factory=dict)
     prefix: Key = ()
     """Where our table lies in the file."""

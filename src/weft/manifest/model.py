@@ -77,6 +77,33 @@ class Order(Struct, frozen=True, kw_only=True):
     after: tuple[str, ...] = ()
 
 
+class Route(Struct, frozen=True, kw_only=True):
+    """One endpoint: ``:name`` in ``route`` is a parameter, ``*`` at its end the rest of the path."""
+
+    route: str
+    method: str
+    """``GET`` …, in capitals."""
+    label: str
+    """Tells the entry which of its endpoints was asked."""
+
+
+class HttpServices(Struct, frozen=True, kw_only=True):
+    """The endpoints at which a task is served over HTTP, and by which driver."""
+
+    driver: str
+    routes: tuple[Route, ...]
+
+
+class Git(Struct, frozen=True, kw_only=True):
+    """A repository that holds the plugin's code."""
+
+    url: str
+    ref: str = ""
+    """A branch, a tag or a commit; '': the repository's own default."""
+    commit: str = ""
+    """What ``ref`` must be, 40 hexadecimal digits; '': whatever it is."""
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """One plugin, as its manifest describes it. Every form is read into this."""
 
@@ -105,6 +132,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     order: Order = Order()
     config: dict[str, Any] = {}
     config_schema: dict[str, Any] | None = None
+    http_services: HttpServices | None = None
+    git: Git | None = None
+    """Where the code is to be had; None: it lies beside the manifest."""
     form: str = "file"
     """``file``, ``pyproject``, ``plugin.yaml`` …: the reader that read it."""
     given: frozenset[str] = frozenset()

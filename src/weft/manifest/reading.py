@@ -148,7 +148,10 @@ def _manifest(document: Document, fields: dict[str, Any]) -> Manifest:
         fields["entry"] = document.entry()
     domains = tuple(dict.fromkeys(fields.pop("domains", (f"{fields['name'].lower()}.localhost",))))
     given = frozenset(dotted(key) for key in _given(document.table))
-    return Manifest(**fields, requires=requires, domains=domains, form=document.form, given=given, notes=document.notes)
+    return Manifest(
+        **fields, **document.more, requires=requires, domains=domains, form=document.form, given=given,
+        notes=document.notes,
+    )  # fmt: skip
 
 
 def _given(table: dict[str, Any]) -> list[Key]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.manifest.readers import archive, elsewhere, plugin_yaml, pyproject, single_file, stockpile
+from weft.manifest.readers import archive, elsewhere, plugin_json, plugin_yaml, pyproject, single_file, stockpile
 from weft.manifest.readers.reader import Reader
 
 READERS: tuple[Reader, ...] = (
@@ -11,6 +11,7 @@ READERS: tuple[Reader, ...] = (
     archive.READER,
     pyproject.READER,
     plugin_yaml.READER,
+    plugin_json.READER,
     *elsewhere.READERS,
 )
 

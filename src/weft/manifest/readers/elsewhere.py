@@ -9,7 +9,6 @@ from weft.manifest.document import Document
 from weft.manifest.readers.reader import Reader
 
 FILES = {
-    "plugin.json": "szlabs go-plugin",
     "gatewayd_plugin.yaml": "GatewayD",
     "gatewayd_plugin.yml": "GatewayD",
     "gatewayd_plugins.yaml": "GatewayD",
