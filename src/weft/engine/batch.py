@@ -25,6 +25,8 @@ class Job:
     replaces: frozenset[str] = frozenset()
     installed: EntryPoint | None = None
     """What to read it from where it is installed in this interpreter; ``source`` is the folder then."""
+    found: bool = False
+    """Whether it was found in a folder of plugins, and not named itself."""
 
     @property
     def what(self) -> str:

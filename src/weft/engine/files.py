@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from weft.engine.finished import finished
 from weft.errors import PackageError, StorageFailed
-from weft.manifest import Manifest, find_plugins
+from weft.manifest import Manifest, check_placed, find_plugins
 from weft.manifest.installed import installed_folder, read_installed
 from weft.packages.contents import ContentStore
 from weft.packages.exclusive import exclusive_if_free
@@ -48,6 +48,11 @@ class Files:
         """The plugins at ``source``: itself, or those in the folder that it is. Raises ManifestError, PackageError."""
         async with self._one:
             return await finished(_find, source)
+
+    async def check_placed(self, source: Path) -> None:
+        """See manifest.check_placed. Raises ManifestError."""
+        async with self._one:
+            await finished(check_placed, source)
 
     @asynccontextmanager
     async def copied(self, source: Path, name: str | None) -> AsyncIterator[Copied]:

@@ -70,7 +70,7 @@ class Intake:
         following = Watch(self._engine, self._loader, source, alone=None, given=given, progress=progress)
         if watch:
             await following.look(found)
-        jobs = [Job(path) for path in found]
+        jobs = [Job(path, found=True) for path in found]
         outcomes = await self._loader.load(jobs, given=given, progress=progress, strict=not watch)
         if watch:
             self._follow(following, outcomes, source)

@@ -70,6 +70,8 @@ class Loader:
     async def _read(self, job: Job, stack: AsyncExitStack) -> Copied:
         if job.installed is not None:
             return await self._files.installed(job.installed, job.name)
+        if job.found:
+            await self._files.check_placed(job.source)
         return await stack.enter_async_context(self._files.copied(job.source, job.name))
 
     async def _start_all(self, batch: Batch, progress: Progress) -> None:

@@ -121,7 +121,7 @@ class Watch:
         known = self._names.get(path)
         if self._alone is not None:
             return replace(self._alone, name=known or self._alone.name, replaces=frozenset({known} if known else ()))
-        return Job(path, known, replaces=frozenset({known} if known else gone))
+        return Job(path, known, replaces=frozenset({known} if known else gone), found=True)
 
     async def _unload(self) -> None:
         """Unload what is gone and has no successor; what requires another goes first."""

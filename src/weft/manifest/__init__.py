@@ -2,6 +2,7 @@
 
 from weft.manifest.check import CheckReport, check
 from weft.manifest.model import Limits, Manifest, Order, Permissions, Provided, Requires
+from weft.manifest.placing import check_placed
 from weft.manifest.reading import read_manifest
 from weft.manifest.sources import find_plugins, is_plugin, stored_source
 
@@ -14,6 +15,7 @@ __all__ = [
     "Provided",
     "Requires",
     "check",
+    "check_placed",
     "find_plugins",
     "is_plugin",
     "read_manifest",

@@ -1,5 +1,7 @@
 """What a plugin comes as (a folder, a ``.py`` file, an archive), opened: its folder and its manifest.
 
+Code that lies in a repository is fetched.
+
 Blocking: for a thread.
 """
 
@@ -15,6 +17,7 @@ from weft.errors import ManifestError, PackageError, Problem, StorageFailed, Usa
 from weft.manifest import Manifest, read_manifest, stored_source, values
 from weft.manifest.rules import Invalid
 from weft.packages.archives import kind_of, unpack
+from weft.packages.checkout import checked_out
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def open_source(path: Path, name: str | None, into: Path) -> Source:
     StorageFailed (a full disk).
     """
     if path.is_dir():
-        return _read(path, path, name)
+        return _read(path, path, name, into)
     if not path.exists():
         raise ManifestError([Problem(str(path), None, "", "does not exist")])
     try:
@@ -51,7 +54,7 @@ def open_file(path: Path, filename: str, name: str | None, into: Path) -> Source
     try:
         if kind_of(path) == "archive":
             folder = unpack(path, into)
-            return _read(folder, stored_source(folder), name)
+            return _read(folder, stored_source(folder), name, into)
         folder = into / "source"
         folder.mkdir()
         target = folder / f"{_stem(filename, name)}.py"
@@ -60,7 +63,7 @@ def open_file(path: Path, filename: str, name: str | None, into: Path) -> Source
         if isinstance(error, FileNotFoundError):
             raise
         raise StorageFailed(f"cannot keep {filename} in {into}: {error.strerror}") from error
-    return _read(folder, target, name)
+    return _read(folder, target, name, into)
 
 
 def stored_manifest(folder: Path, name: str) -> Manifest:
@@ -89,10 +92,14 @@ def _stem(filename: str, name: str | None) -> str:
         return name
 
 
-def _read(folder: Path, source: Path, name: str | None) -> Source:
+def _read(folder: Path, source: Path, name: str | None, into: Path) -> Source:
     try:
         with _readable(source):
-            return Source(folder, read_manifest(source, name=name), named=name is not None)
+            manifest = read_manifest(source, name=name)
+            if manifest.git is not None:
+                folder = checked_out(folder, manifest, into)
+                manifest = read_manifest(folder, name=manifest.name)
+            return Source(folder, manifest, named=name is not None)
     except ManifestError as error:
         raise ManifestError([_relative(problem, folder) for problem in error.problems]) from None
 

@@ -23,7 +23,7 @@ def load_entry(folder: str, entry: Optional[str], *, module: bool = False) -> Tu
         if os.path.isdir(path) and path not in sys.path:
             sys.path.insert(0, path)
     module_name, _, attribute = (entry or _only_module(folder)).partition(":")
-    imported = importlib.import_module(module_name)
+    imported = _imported(folder, module_name)
     if attribute:
         return f"{module_name}:{attribute}", _attribute(imported, module_name, attribute)
     for candidate in ATTRIBUTES:
@@ -35,6 +35,30 @@ def load_entry(folder: str, entry: Optional[str], *, module: bool = False) -> Tu
         f"module {module_name} has no entry: expected one of {', '.join(ATTRIBUTES)}; name another with entry = "
         f'"{module_name}:NAME"'
     )
+
+
+def _imported(folder: str, module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        named = os.path.basename(error.path or "").startswith(f"{module.rpartition('.')[2]}.")
+        compiled = error.path if named else _compiled(folder, module) if error.name == module else ""
+        if not compiled or not compiled.endswith(".so"):
+            raise
+        raise StartFailed(
+            f"{os.path.basename(compiled)} is no extension for this Python, {sys.implementation.cache_tag} on "
+            f"{sys.platform}: build it with the Python that is to run it ({error})"
+        ) from error
+
+
+def _compiled(folder: str, module: str) -> str:
+    """A compiled form of the module, for whatever Python; '' where there is none."""
+    place, _, stem = module.replace(".", os.sep).rpartition(os.sep)
+    for root in (os.path.join(folder, "src", place), os.path.join(folder, place)):
+        for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+            if name.startswith(f"{stem}.") and name.endswith(".so"):
+                return name
+    return ""
 
 
 def _attribute(module: Any, module_name: str, attribute: str) -> Any:

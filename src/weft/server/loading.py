@@ -15,7 +15,7 @@ import watchfiles
 
 from weft.engine.backoff import Backoff
 from weft.errors import Conflict, EnvironmentFailed, StartFailed, UsageError, WeftError
-from weft.manifest import find_plugins
+from weft.manifest import check_placed, find_plugins
 from weft.packages.sources import Source, open_source, stored_manifest
 from weft.runtimes.launch import Facts, last_lines
 from weft.server.deployments import Plan, plan_preloaded, wanted_domains
@@ -100,8 +100,17 @@ class Loader:
             found = await self._operator.reading.read(find_plugins, given.file)
         except WeftError as error:
             return [(given, error)]
-        alone = len(found) == 1
-        return [(Preload(file=each, name=given.name if alone else None, domains=given.domains), None) for each in found]
+        name = given.name if len(found) == 1 else None
+        each_one = [Preload(file=each, name=name, domains=given.domains) for each in found]
+        return [(each, await self._misplaced(given.file, each.file)) for each in each_one]
+
+    async def _misplaced(self, given: Path, found: Path) -> WeftError | None:
+        if found != given:
+            try:
+                await self._operator.reading.read(check_placed, found)
+            except WeftError as error:
+                return error
+        return None
 
     async def _preload(self, given: Preload, error: WeftError | None, progress: Progress) -> Outcome:
         try:

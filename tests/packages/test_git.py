@@ -1,0 +1,208 @@
+"""Code from repositories: at a ref, with submodules, and every way in which one can be refused, within its deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from weft.errors import PackageError
+from weft.manifest import read_manifest
+from weft.manifest.model import Git
+from weft.packages.git import fetch
+from weft.packages.sources import open_source
+
+pytestmark = pytest.mark.system_package("git")
+IDENTITY = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.file.allow=always"]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", *IDENTITY, *arguments]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+class Repository:
+    """A repository of this machine's, reached by its ``file://`` address."""
+
+    def __init__(self, folder: Path, **files: str) -> None:
+        self.folder = folder
+        self.url = f"file://{folder}"
+        folder.mkdir()
+        git(folder, "init", "--quiet", "--initial-branch", "main")
+        self.first = self.commit(**files)
+
+    def commit(self, **files: str) -> str:
+        for name, text in files.items():
+            path = self.folder / name.replace("__", ".")
+            path.write_text(text)
+        git(self.folder, "add", "--all")
+        git(self.folder, "commit", "--quiet", "--allow-empty", "--message", "x")
+        return git(self.folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return Repository(tmp_path / "code", sample__py="def Execute(ctx):\n    return 1\n")
+
+
+def refused(url: str, tmp_path: Path, deadline: float = 20, **more: str) -> str:
+    began = time.monotonic()
+    with pytest.raises(PackageError) as error:
+        fetch(Git(url=url, **more), tmp_path / "into", deadline=deadline)
+    assert time.monotonic() - began < deadline + 10
+    assert url.rpartition("@")[2] in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("ref", ["", "main", "v1", "topic"])
+def test_a_branch_or_a_tag_is_fetched(tmp_path, repository, ref):
+    git(repository.folder, "tag", "v1")
+    git(repository.folder, "branch", "topic")
+    second = repository.commit(sample__py="second\n")
+    commit = fetch(Git(url=repository.url, ref=ref), tmp_path / "into")
+    assert commit == (second if ref in ("", "main") else repository.first)
+    assert ("second" in (tmp_path / "into/sample.py").read_text()) == (commit == second)
+
+
+def test_a_commit_may_be_the_ref(tmp_path, repository):
+    assert fetch(Git(url=repository.url, ref=repository.first), tmp_path / "into") == repository.first
+
+
+def test_a_branch_that_moved_is_told(tmp_path, repository):
+    assert fetch(Git(url=repository.url, ref="main", commit=repository.first), tmp_path / "before")
+    second = repository.commit()
+    said = refused(repository.url, tmp_path, ref="main", commit=repository.first)
+    assert f"main has moved: expected commit {repository.first}, found {second}" in said
+
+
+def test_a_ref_or_a_repository_that_is_not_there(tmp_path, repository):
+    assert "has no branch, tag or commit v9" in refused(repository.url, tmp_path, ref="v9")
+    assert "git says: " in refused(f"file://{tmp_path}/nothing", tmp_path / "other")
+
+
+def test_one_that_does_not_answer(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/code.git"
+        assert "did not answer within 1 s" in refused(url, tmp_path, deadline=1)
+
+
+class AsksForPassword(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="code"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.system_package("openssl")
+def test_one_that_asks_for_a_password(tmp_path, monkeypatch):
+    certificate = tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", certificate.with_suffix(".key"), "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    server = HTTPServer(("127.0.0.1", 0), AsksForPassword)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+    monkeypatch.setenv("GIT_ASKPASS", "sleep")  # whoever asks waits for ever
+    try:
+        said = refused(f"https://localhost:{server.server_port}/code.git", tmp_path)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert "it asks for a password or a key" in said
+
+
+def test_a_password_in_the_address_is_not_shown(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(PackageError) as error:
+            fetch(Git(url=f"https://ada:secret@127.0.0.1:{port}/code.git"), tmp_path / "into", deadline=1)
+    assert "secret" not in str(error.value)
+    assert f"127.0.0.1:{port}/code.git" in str(error.value)
+
+
+def test_submodules_come_along(tmp_path, repository):
+    inner = Repository(tmp_path / "inner", deep__py="deep\n")
+    git(repository.folder, "submodule", "--quiet", "add", inner.url, "lib")
+    repository.commit()
+    fetch(Git(url=repository.url), tmp_path / "into")
+    assert (tmp_path / "into/lib/deep.py").read_text() == "deep\n"
+
+
+def test_a_submodule_loop_is_told(tmp_path, repository):
+    other = Repository(tmp_path / "other")
+    git(repository.folder, "submodule", "--quiet", "add", other.url, "lib")
+    repository.commit()
+    git(other.folder, "submodule", "--quiet", "add", repository.url, "back")
+    other.commit()
+    git(repository.folder / "lib", "pull", "--quiet")
+    repository.commit()
+    said = refused(repository.url, tmp_path)
+    assert f"submodules lead in a circle: {repository.url} → {other.url} → {repository.url}" in said
+
+
+def test_no_file_of_this_machine_is_read_for_a_repository_from_elsewhere(tmp_path, repository):
+    from weft.packages.git import _environ
+
+    assert _environ({}, "https://example.org/x")["GIT_ALLOW_PROTOCOL"] == "https:ssh"
+    into = tmp_path / "clone"
+    environ = _environ(os.environ, "https://example.org/x")
+    done = subprocess.run(
+        ["git", "clone", repository.url, into], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode
+    assert "not allowed" in done.stderr
+
+
+def manifest(folder: Path, url: str, **more: str) -> Path:
+    folder.mkdir()
+    source = {"mode": "remote_git", "path": url, **more}
+    text = {"name": "sample", "version": "0.1.0", "description": "From afar", "source": source}
+    (folder / "plugin.json").write_text(json.dumps(text))
+    return folder
+
+
+def test_a_plugin_from_a_repository_is_a_folder_with_its_code_and_its_requirements(tmp_path, repository):
+    commit = repository.commit(requirements__txt="idna>=3\n")
+    opened = open_source(manifest(tmp_path / "named", repository.url), None, tmp_path)
+    assert (opened.manifest.name, opened.manifest.description) == ("sample", "From afar")
+    assert (opened.manifest.entry, opened.manifest.requires.packages) == ("sample:Execute", ("idna>=3",))
+    assert opened.manifest.git is None
+    assert json.loads((opened.folder / "plugin.json").read_text())["source"]["commit"] == commit
+    assert read_manifest(opened.folder).entry == "sample:Execute"
+
+
+def test_the_repositorys_own_plugin_json_says_which_module(tmp_path, repository):
+    source = {"mode": "local_so", "path": "second.so"}
+    own = json.dumps({"name": "its-own", "version": "9.0.0", "source": source})
+    repository.commit(second__py="def Execute(ctx): ...\n", plugin__json=own)
+    opened = open_source(manifest(tmp_path / "named", repository.url), None, tmp_path)
+    assert (opened.manifest.name, opened.manifest.version, opened.manifest.entry) == (
+        "sample", "0.1.0", "second:Execute",
+    )  # fmt: skip
+
+
+def test_several_modules_need_a_name(tmp_path, repository):
+    repository.commit(other__py="x = 1\n", sample__py="y = 1\n")
+    git(repository.folder, "mv", "sample.py", "third.py")
+    repository.commit()
+    with pytest.raises(PackageError, match="not exactly one module or package"):
+        open_source(manifest(tmp_path / "named", repository.url), None, tmp_path)
