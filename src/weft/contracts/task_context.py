@@ -7,7 +7,7 @@ import contextlib
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Mapping, Optional, Set
+from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from weft.contracts import dynamic
 from weft.contracts.mismatch import Mismatch, show
@@ -70,6 +70,23 @@ class TaskContext:
         self._put(key, value)
         if self._changed is not None:
             self._changed(key, plain)
+
+    # In Go's spelling, for code that is carried over from szlabs go-plugin.
+
+    GetValue = get_value
+    SetValue = set_value
+
+    def Done(self) -> Any:  # noqa: N802 - Go's
+        """See ``done``."""
+        return self.done
+
+    def Err(self) -> Optional[WeftError]:  # noqa: N802 - Go's
+        """See ``err``."""
+        return self.err
+
+    def Deadline(self) -> Tuple[Optional[datetime], bool]:  # noqa: N802 - Go's
+        """See ``deadline``, and whether there is one."""
+        return self.deadline, self.deadline is not None
 
     def _put(self, key: str, value: Any) -> None:
         with self._lock:
@@ -186,6 +203,10 @@ class TaskContext:
     def __repr__(self) -> str:
         """The keys, without the values, which may hold secrets."""
         return f"TaskContext({', '.join(self.values)})"
+
+
+BasePluginContext = TaskContext
+"""Its name in szlabs go-plugin."""
 
 
 class Done:

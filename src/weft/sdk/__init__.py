@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from weft.contracts.task_context import TaskContext
+    from weft.contracts.task_context import BasePluginContext, TaskContext
     from weft.sdk.metadata import Metadata
     from weft.sdk.plugin_context import Context, context
 
 _HOMES = {
     "Context": "weft.sdk.plugin_context",
+    "BasePluginContext": "weft.contracts.task_context",
     "Metadata": "weft.sdk.metadata",
     "TaskContext": "weft.contracts.task_context",
     "context": "weft.sdk.plugin_context",
 }
-__all__ = ["Context", "Metadata", "TaskContext", "context"]
+__all__ = ["BasePluginContext", "Context", "Metadata", "TaskContext", "context"]
 
 
 if not TYPE_CHECKING:  # where it would make every name Any
