@@ -32,7 +32,7 @@ _HOMES = {
     "Task": "weft.contracts.task",
     "TaskContext": "weft.contracts.task_context",
 }
-_MODULES = frozenset({"manager", "sdk", "sync", "testing"})
+_MODULES = frozenset({"asgi", "manager", "sdk", "sync", "testing"})
 """Packages that ``import weft`` makes reachable, each loaded when it is first named."""
 __all__ = [
     "DeadlineExceeded",

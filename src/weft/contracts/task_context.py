@@ -134,6 +134,13 @@ class TaskContext:
         context._changed = changed
         return context
 
+    @classmethod
+    def here(cls, values: Mapping[str, Any]) -> TaskContext:
+        """A context that stays in this interpreter: its values may be of any type."""
+        context = cls()
+        context._values.update(values)
+        return context
+
     def packed(self) -> Dict[str, Any]:
         """The values as they cross. Raises Mismatch, since some may have changed after they were set."""
         plain = {}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from weft.engine.configuration import effective
 from weft.manifest.model import Manifest, Order
 from weft.packages.environments import Environment
@@ -58,4 +60,5 @@ class Release:
             config=effective(manifest, self.config),
             variables=self.env,
             permissions=manifest.permissions,
+            http_services=to_builtins(manifest.http_services),
         )

@@ -42,6 +42,8 @@ class Launch:
     """The deployment's own environment variables."""
     permissions: Permissions = field(default_factory=Permissions)
     """What it may touch, as it was decided. ``read`` and ``write`` led through no link then: follow none there."""
+    http_services: Mapping[str, Any] | None = None
+    """The routes by which a task is served: ``driver`` and ``routes``, plain; None: by none."""
     sandbox: SandboxMode = "best-effort"
     """Whether it is refused a start where the machine cannot enforce all of that."""
     sockets: tuple[Path, ...] = ()

@@ -19,9 +19,10 @@ _INITIALIZERS = (":InitializePlugin", ":initialize_plugin")
 class HostedPlugin:
     """One plugin.
 
-    ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads`` and
-    ``contracts`` (descriptions). ``use`` is what ``Context.use`` does; ``on_hung()`` is told when every thread for
-    ``def`` code is stuck. ``wrappers``: whether hooks may be wrappers, which call what lives in the same interpreter.
+    ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads``,
+    ``contracts`` (descriptions) and ``http_services`` (or None). ``use`` is what ``Context.use`` does; ``on_hung()`` is
+    told when every thread for ``def`` code is stuck. ``wrappers``: whether hooks may be wrappers, which call what lives
+    in the same interpreter.
     """
 
     def __init__(
@@ -49,7 +50,10 @@ class HostedPlugin:
         entry_name, entry = load_entry(self._settings["folder"], self._settings["entry"], module=wanted != [WEB])
         if not wanted and entry_name.endswith(":Execute"):
             wanted = [TASK]
-        if entry_name.endswith(_INITIALIZERS):
+        services = self._settings.get("http_services")
+        if services is not None:
+            facts = await self._provide_routes(entry, services)
+        elif entry_name.endswith(_INITIALIZERS):
             facts = await self._provide_components(entry_name, entry, wanted)
         elif (kind := web.kind_of(entry) if not wanted or WEB in wanted else None) is None:
             facts = self._provide_contracts(entry_name, entry, wanted)
@@ -78,14 +82,27 @@ class HostedPlugin:
                 f"{entry_name} is {_shape(entry)}: expected an ASGI or WSGI application, "
                 "or a Plugin with init() and register_routes(router)"
             )
-        from weft.sdk.configuration import configure  # most plugins are web applications, and pay for none of this
-        from weft.sdk.provider import ContractProvider
+        from weft.sdk.provider import ContractProvider  # most plugins are web applications, and pay for none of this
+
+        provider = self._made(ContractProvider, entry)
+        provider.provide(wanted)
+        return {**provider.facts(), "kind": "contract", "name": ""}
+
+    async def _provide_routes(self, entry: Any, services: Mapping[str, Any]) -> Dict[str, Any]:
+        from weft.sdk.http_services import RoutedProvider
+
+        provider = self._made(RoutedProvider, entry)
+        provider.provide([each for each in self._settings["provides"] if each != WEB])
+        await provider.serve(services)
+        return {**provider.facts(), "kind": "contract", "name": ""}
+
+    def _made(self, provider_class: Any, entry: Any) -> Any:
+        from weft.sdk.configuration import configure
 
         configure(self.context, entry)
         known, threads = self._known_and_threads()
-        provider = self._provider = ContractProvider(entry, self.context, known, threads, wrappers=self._wrappers)
-        provider.provide(wanted)
-        return {**provider.facts(), "kind": "contract", "name": ""}
+        self._provider = provider_class(entry, self.context, known, threads, wrappers=self._wrappers)
+        return self._provider
 
     async def _provide_components(self, entry_name: str, entry: Any, wanted: Sequence[str]) -> Dict[str, Any]:
         from weft.sdk.components import ComponentsProvider

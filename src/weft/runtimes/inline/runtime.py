@@ -150,6 +150,7 @@ class InlineInstance:
             "data_dir": str(launch.data_dir),
             "threads": launch.limits.threads,
             "contracts": [contract.describe() for contract in launch.contracts],
+            "http_services": launch.http_services,
         }
 
     def start_failed(self, message: str, traceback: str = "") -> StartFailed:

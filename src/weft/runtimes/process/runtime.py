@@ -188,6 +188,7 @@ class ProcessInstance:
             "data_dir": str(launch.data_dir),
             "threads": launch.limits.threads,
             "contracts": [contract.describe() for contract in launch.contracts],
+            "http_services": launch.http_services,
         }
 
     async def _lost_at_start(self, error: WeftError) -> StartFailed:
