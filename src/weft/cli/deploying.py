@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from weft.cli.command import LEAVE, Command, Session, pairs, variables
-from weft.cli.sending import sendable
+from weft.cli.sending import SourceType, sendable
 
 
 @click.command(cls=Command)
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", type=SourceType())
 @click.option("--name", help="Its name, where the plugin's own will not do.")
 @click.option("--domain", "domains", multiple=True, help="Serve it there; may be repeated.")
 @click.option("--set", "config", multiple=True, metavar="KEY=VALUE", callback=pairs, help="A setting; JSON or text.")
@@ -21,11 +21,14 @@ from weft.cli.sending import sendable
 @click.option("--config-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Settings.")
 @click.option("--allow", multiple=True, type=LEAVE, metavar="KEY=VALUE", help="Let it have more than the policy gives.")
 @click.option("--rollback", type=click.Choice(("manual", "auto")), help="auto: if it fails soon, the old one serves.")
-def deploy(session: Session, source: Path, config: dict[str, str], config_file: Path | None, **given: Any) -> None:
+def deploy(
+    session: Session, source: Path | str, config: dict[str, str], config_file: Path | None, **given: Any
+) -> None:
     """Let SOURCE serve, in place of what runs under its name.
 
-    SOURCE is a folder, a .plg archive or a single .py file. Returns when the new release serves; if it does not start,
-    what ran before has not noticed. Settings and variables are kept with the plugin.
+    SOURCE is a folder, a .plg archive, a single .py file, or the address of a file, https://…#sha256=HEX. Returns when
+    the new release serves; if it does not start, what ran before has not noticed. Settings and variables are kept with
+    the plugin.
     """
     fields = {
         "name": given["name"],

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from weft.engine.bound import Elsewhere
 from weft.engine.core import Core
+from weft.engine.fetching import fetched
 from weft.engine.given import given_by_name, given_to_one
 from weft.engine.intake import Intake
 from weft.engine.plugin import Plugin
 from weft.engine.returning import Returning
+from weft.errors import UsageError
 from weft.manifest import Order
 from weft.manifest.installed import GROUP
 from weft.manifest.model import Rollback
+from weft.packages.download import is_address
 from weft.packages.programs import quiet
 from weft.settings import SandboxMode, SupervisionSettings
 from weft.types import OutputLine, Progress
@@ -99,6 +103,7 @@ class Engine(Core):
     ) -> tuple[Plugin, ...]:
         """Load one plugin (a file, a folder, an archive), or each plugin in a folder, and start them.
 
+        A file may lie elsewhere, ``https://…/NAME.plg#sha256=HEX``: it is fetched and compared with its checksum.
         What runs is a copy: later changes of the files change nothing, unless ``watch`` is set; then a new plugin is
         loaded, a changed one upgraded, one that is gone unloaded, until the engine ends. ``name`` takes the place of
         the plugin's own. ``config`` (over the manifest's), ``env`` and ``order`` are kept over upgrades; those for a
@@ -108,10 +113,12 @@ class Engine(Core):
         Conflict (its name is taken), EnvironmentFailed, StartFailed. Of a folder everything that can be loaded is, then
         LoadFailed tells of the rest. Nothing is left of a load that is cancelled.
         """
-        load = self._intake.load(
-            _path(source), name=name, config=config, env=env, order=order, watch=watch, progress=progress
-        )  # fmt: skip
-        return await self._intake.carry(load)
+        if watch and is_address(source):
+            raise UsageError(f"{source}: an address does not tell of changes: leave watch=True out")
+        load = partial(
+            self._intake.load, name=name, config=config, env=env, order=order, watch=watch, progress=progress
+        )
+        return await self._intake.carry(fetched(_located(source), load))
 
     async def load_installed(
         self,
@@ -147,9 +154,10 @@ class Engine(Core):
         UnknownPlugin, and Refused when others require a version that this is not; the old one has not noticed then.
         """
         given = given_to_one(config=config, env=env, rollback=rollback)
-        return await self._intake.carry(self._intake.upgrade(name, _path(source), given, progress))
+        upgrade = partial(self._intake.upgrade, name, given=given, progress=progress)
+        return await self._intake.carry(fetched(_located(source), upgrade))
 
 
-def _path(source: str | Path) -> Path:
-    """It goes on to mean the same when the host changes its working directory."""
-    return Path(source).absolute()
+def _located(source: str | Path) -> str | Path:
+    """An address as it is; a path so that it goes on to mean the same when the host changes its working directory."""
+    return source if is_address(source) else Path(source).absolute()
