@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import weft
-from weft.errors import LoadFailed, ManifestError, StartFailed
+from weft.errors import DrainEnded, LoadFailed, ManifestError, StartFailed
 
 EXTENSION = r"""
 #define PY_SSIZE_T_CLEAN
@@ -147,5 +147,100 @@ def test_code_from_a_repository_is_upgraded_from_the_same_source(plugin, run, tm
             await asyncio.to_thread(commit, "def Execute(ctx):\n    return 2\n")
             await engine.upgrade("sample", source)
             assert await task.execute(weft.TaskContext()) == 2
+
+    run(main())
+
+
+LOOPS = """
+def Execute(ctx):
+    ctx.set_value("began", True)
+    while not ctx.done.wait(0.01):
+        pass
+    ctx.set_value("why", f"{type(ctx.err).__name__}: {ctx.err}")
+    return "left in good order"
+"""
+HEEDLESS = """
+import threading, time
+
+def Execute(ctx):
+    ctx.set_value("began", True)
+    for _ in range(100):
+        time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def unloaded(run, tmp_path):
+    """``unloaded(source, limits)``: a plugin unloaded while it executes: what came of that, and its context."""
+
+    def during(source, events=None):
+        async def main():
+            async with weft.Engine(tmp_path / "state") as engine:
+                engine.listen((events if events is not None else []).append)
+                (plugin,) = await engine.load(source)
+                pids = [member.pid for member in plugin.instances]
+                context = weft.TaskContext()
+                work = asyncio.create_task(engine.use(weft.Task).execute(context))
+                while not context.get_value("began"):
+                    await asyncio.sleep(0.01)
+                await engine.unload(plugin.name)
+                (result,) = await asyncio.gather(work, return_exceptions=True)
+                return result, context, pids
+
+        return run(main())
+
+    return during
+
+
+def with_limits(folder, runtime, **limits):
+    """Our own manifest of the same plugin, which can say how it runs."""
+    (folder / "plugin.json").unlink()
+    lines = {"name": "sample", "version": "0.1.0", "entry": "sample:Execute", "runtime": runtime, "provides": "[task]"}
+    (folder / "plugin.yaml").write_text(
+        "".join(f"{key}: {value}\n" for key, value in {**lines, "limits": json.dumps(limits)}.items())
+    )
+    return folder
+
+
+@pytest.mark.parametrize("runtime", ["inline", "process"])
+def test_what_runs_is_told_of_an_unload_and_may_finish(plugin, unloaded, runtime):
+    result, context, _ = unloaded(with_limits(plugin(LOOPS), runtime, drain="20s"))
+    assert result == "left in good order"
+    assert context.get_value("why").startswith("TaskCancelled: the plugin is unloaded")
+
+
+def test_what_does_not_heed_it_ends_with_its_process_and_the_memory_is_given_back(plugin, unloaded):
+    result, _, pids = unloaded(with_limits(plugin(HEEDLESS), "process", drain="200ms"))
+    assert isinstance(result, DrainEnded)
+    assert pids
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_inline_what_still_runs_is_named(plugin, unloaded):
+    events = []
+    unloaded(with_limits(plugin(HEEDLESS), "inline", drain="200ms"), events)
+    (left,) = [event for event in events if event.kind == "left_running"]
+    assert "goes on in this process: Execute at " in left.message
+    assert "sample.py:" in left.message
+
+
+def test_an_upgrade_lets_what_runs_go_on(plugin, run, tmp_path):
+    slow = "def Execute(ctx):\n    ctx.set_value('began', True)\n    return ctx.done.wait(1)\n"
+    source = plugin(slow)
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as engine:
+            await engine.load(source)
+            context = weft.TaskContext()
+            work = asyncio.create_task(engine.use(weft.Task).execute(context))
+            while not context.get_value("began"):
+                await asyncio.sleep(0.01)
+            await engine.upgrade(
+                "sample",
+                plugin(
+                    "def Execute(ctx): ...", "other", name="sample", source={"mode": "local_so", "path": "sample.py"}
+                ),
+            )
+            assert await work is False
 
     run(main())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from weft.errors import Unavailable, WeftError
 
@@ -32,15 +33,17 @@ class Threads:
         self.limit = limit
         self.stuck = 0
         self._on_hung = on_hung
-        self._work: SimpleQueue[Optional[Tuple[Future[Any], Callable[[], Any]]]] = SimpleQueue()
+        self._work: SimpleQueue[Optional[Tuple[Future[Any], Callable[[], Any], str]]] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._made = 0
+        self._doing: Dict[int, str] = {}
         self._alarm: Optional[asyncio.TimerHandle] = None
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call ``function(*args)`` in a thread, within this context; returns or raises what it does."""
         running: Future[Any] = Future()
-        self._work.put((running, partial(contextvars.copy_context().run, _contained, function, args)))
+        call = partial(contextvars.copy_context().run, _contained, function, args)
+        self._work.put((running, call, getattr(function, "__qualname__", type(function).__qualname__)))
         if not self._idle.acquire(blocking=False) and self._made < self.limit:
             self._made += 1
             threading.Thread(target=self._serve, name=f"weft {self._made}", daemon=True).start()
@@ -54,14 +57,25 @@ class Threads:
     def _serve(self) -> None:
         """What one thread does. Being a daemon it does not hold up the interpreter's end, stuck or not."""
         while (work := self._work.get()) is not None:
-            running, call = work
+            running, call, name = work
             if running.set_running_or_notify_cancel():
+                self._doing[threading.get_ident()] = name
                 try:
                     running.set_result(call())
                 except BaseException as error:
                     running.set_exception(error)
+                del self._doing[threading.get_ident()]
             del work, running, call  # what they hold is not this thread's to keep while it waits
             self._idle.release()
+
+    def doing(self) -> List[str]:
+        """What runs in them now, each with the file and line that it is at."""
+        frames = sys._current_frames()  # noqa: SLF001 - there is no other way to see where a thread is
+        return [
+            f"{name} at {frames[thread].f_code.co_filename}:{frames[thread].f_lineno}"
+            for thread, name in list(self._doing.items())
+            if thread in frames
+        ]
 
     def _count(self, running: Future[Any]) -> None:
         loop = asyncio.get_running_loop()

@@ -22,7 +22,7 @@ async def supervised(context: TaskContext, function: Callable[..., Awaitable[Any
         with contextlib.suppress(RuntimeError):  # the loop has ended, and the work with it
             loop.call_soon_threadsafe(work.cancel)
 
-    with context.watched(cancel):
+    with context.watched(cancel, cuts=True):
         try:
             await asyncio.wait({work}, timeout=context.time_left())
         except asyncio.CancelledError:

@@ -41,6 +41,8 @@ class TaskContext:
         self._ended = threading.Event()
         self._error: Optional[WeftError] = None
         self._watchers: List[Callable[[], None]] = []
+        self._cutters: List[Callable[[], None]] = []
+        self._cut = False
         self._ends: Optional[float] = None
         self.deadline: Optional[datetime] = None
         """When the work is to be done, in UTC; None where there is no deadline."""
@@ -176,7 +178,16 @@ class TaskContext:
             self.cancel()
 
     def end(self, error: WeftError) -> None:
-        """Set ``done``, once."""
+        """Set ``done``, unless it is, and cut short what is done on the context."""
+        self.wind_down(error)
+        with self._lock:
+            self._cut = True
+            cutters, self._cutters = self._cutters, []
+        for cutter in cutters:
+            cutter()
+
+    def wind_down(self, error: WeftError) -> None:
+        """Set ``done``, once, and leave the work the time that it takes to heed it."""
         with self._lock:
             if self._error is not None:
                 return
@@ -187,20 +198,25 @@ class TaskContext:
             watcher()
 
     @contextlib.contextmanager
-    def watched(self, watcher: Callable[[], None]) -> Iterator[None]:
-        """Within the block, ``watcher()`` is called, in any thread, when ``done`` is set; at once when it is."""
+    def watched(self, watcher: Callable[[], None], *, cuts: bool = False) -> Iterator[None]:
+        """Within the block, ``watcher()`` is called, in any thread, when ``done`` is set; at once when it is.
+
+        With ``cuts``, only when the work is not to go on at all.
+        """
         with self._lock:
-            ended = self._error is not None
+            watchers = self._cutters if cuts else self._watchers
+            ended = self._cut if cuts else self._error is not None
             if not ended:
-                self._watchers.append(watcher)
+                watchers.append(watcher)
         if ended:
             watcher()
         try:
             yield
         finally:
             with self._lock:
-                if watcher in self._watchers:
-                    self._watchers.remove(watcher)
+                for watchers in (self._watchers, self._cutters):
+                    if watcher in watchers:
+                        watchers.remove(watcher)
 
     def wait(self, timeout: Optional[float]) -> bool:
         """See Done.wait."""

@@ -303,7 +303,7 @@ class Core:
             crew = plugin.withdraw()
             try:
                 if crew is not None:
-                    await asyncio.shield(self._drains.begin(plugin, crew))
+                    await asyncio.shield(self._drains.begin(plugin, crew, for_good=True))
             finally:  # whoever stops waiting does not stop the drain
                 plugin.enter("stopped")
             self.emit(name, "stopped", f"{name} is stopped")

@@ -133,12 +133,17 @@ class Crew:
         if not watcher.cancelled() and (error := watcher.exception()) is not None:
             self._report("unwatched", f"an instance is watched no longer, restart the plugin: {error!r}")
 
-    async def retire(self) -> None:
-        """Let the calls in flight finish within ``limits.drain``, end what is left, and stop every instance."""
+    async def retire(self, *, for_good: bool = False) -> None:
+        """Let the calls in flight finish within ``limits.drain``, end what is left, and stop every instance.
+
+        ``for_good``: nothing takes over, and tasks that run are told so.
+        """
         members = self.live
         self._unwatch()
         for member in members:
             member.enter("drain")
+            if for_good:
+                member.instance.wind_down()
         await self._drain(members)
         error = DrainEnded(
             f"{self.release.label} was replaced or stopped, and limits.drain ran out",

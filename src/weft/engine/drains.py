@@ -30,10 +30,10 @@ class Drains:
         self._over = over
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, plugin: Plugin, crew: Crew) -> asyncio.Task[None]:
-        """Let ``crew`` drain and stop; it does so whether or not the task is waited for."""
+    def begin(self, plugin: Plugin, crew: Crew, *, for_good: bool = False) -> asyncio.Task[None]:
+        """Let ``crew`` drain and stop, whether or not the task is waited for. ``for_good``: nothing takes over."""
         plugin.begin_drain(crew, MOST_DRAINING)
-        task = asyncio.create_task(self._drain(plugin, crew))
+        task = asyncio.create_task(self._drain(plugin, crew, for_good=for_good))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._end(done, plugin.name))
         return task
@@ -42,10 +42,10 @@ class Drains:
         """Wait for every drain."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _drain(self, plugin: Plugin, crew: Crew) -> None:
+    async def _drain(self, plugin: Plugin, crew: Crew, *, for_good: bool) -> None:
         self._report(plugin.name, "draining", f"{crew.release.label} finishes what it began")
         try:
-            await crew.retire()
+            await crew.retire(for_good=for_good)
         finally:
             plugin.end_drain(crew)
         self._report(plugin.name, "drained", f"{crew.release.label} has ended")

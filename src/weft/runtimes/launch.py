@@ -165,6 +165,9 @@ class Instance(Protocol):
     async def ended(self) -> Ending:
         """Wait for its end, asked for or not."""
 
+    def wind_down(self) -> None:
+        """It is unloaded once what runs has ended: tell the tasks that do."""
+
     async def drained(self) -> None:
         """Wait until no call is in flight."""
 

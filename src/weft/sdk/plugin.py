@@ -145,10 +145,20 @@ class HostedPlugin:
         missing: Dict[str, Any] = self._provider.missing()
         return missing
 
+    def still_running(self) -> Sequence[str]:
+        """What its threads are doing, each with the line that it is at; [] for a web application."""
+        threads = getattr(self._provider, "threads", None)
+        return threads.doing() if threads is not None else []
+
     @property
     def threads(self) -> Any:
         """The threads in which its ``def`` code runs."""
         return self._provider.threads
+
+    def wind_down(self) -> None:
+        """It is about to be stopped: tasks that run are told, which web applications have no way to be."""
+        if hasattr(self._provider, "wind_down"):
+            self._provider.wind_down()
 
     async def stop(self) -> None:
         """Stop what was started."""

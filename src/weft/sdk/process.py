@@ -60,6 +60,7 @@ class Process:
         self._methods: dict[str, Any] = {
             "weft.start": self._on_start,
             "weft.bind": self._on_bind,
+            "weft.wind_down": self._on_wind_down,
             "weft.stop": self._on_stop,
         }
         self._plugin: Optional[HostedPlugin] = None
@@ -92,6 +93,12 @@ class Process:
         constants = self._plugin.bind(request.args[0])  # at once: the calls that follow rely on it
         self._methods.update(self._plugin.methods)
         reply.result(constants)
+        return Unattended()
+
+    def _on_wind_down(self, _request: Request, reply: Reply) -> Consumer:
+        if self._plugin is not None:
+            self._plugin.wind_down()
+        reply.result(None)
         return Unattended()
 
     def _on_stop(self, _request: Request, reply: Reply) -> Consumer:

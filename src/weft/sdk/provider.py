@@ -38,6 +38,7 @@ class ContractProvider:
         self.threads = threads
         self._wrappers = wrappers
         self._dispatcher = Dispatcher(threads, Faults("host", relays=True))
+        self._tasks: Any = None
         self.implementations: Dict[str, Implementation] = {}
         self.methods: Dict[str, Any] = {}
 
@@ -107,7 +108,8 @@ class ContractProvider:
             from weft.sdk import task
 
             if task.is_task(contract):
-                return task.implement_task(self.object, self.threads)
+                implementation, self._tasks = task.implement_task(self.object, self.threads)
+                return implementation
         return implement(contract, self.object)
 
     def facts(self) -> Dict[str, Any]:
@@ -122,6 +124,11 @@ class ContractProvider:
     def missing(self) -> Dict[str, List[str]]:
         """By contract, the methods that the plugin lacks, and may."""
         return {key: list(each.missing) for key, each in self.implementations.items()}
+
+    def wind_down(self) -> None:
+        """Tell the tasks that run that the plugin is about to be stopped."""
+        if self._tasks is not None:
+            self._tasks.wind_down()
 
     async def stop(self) -> None:
         """Let the plugin's object stop, then end what still runs."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import threading
-from typing import Any, Awaitable, Callable, Dict, Optional
+from typing import Any, Awaitable, Callable, Dict, Optional, Set, Tuple
 
 from weft.calls.deadline import time_left
 from weft.calls.threads import Threads
@@ -18,7 +18,7 @@ from weft.contracts.sealed import Sealed
 from weft.contracts.supervision import supervised
 from weft.contracts.task import TASK
 from weft.contracts.task_context import TaskContext
-from weft.errors import ContractMismatch, WrongResult
+from weft.errors import ContractMismatch, TaskCancelled, WrongResult
 
 NAMES = ("execute", "Execute")
 Execute = Callable[[TaskContext], Any]
@@ -29,11 +29,11 @@ def is_task(contract: Contract) -> bool:
     return contract.key == TASK.key and contract.describe() == TASK.describe()
 
 
-def implement_task(provider: Any, threads: Threads) -> Implementation:
-    """The contract ``task``, by what the plugin's entry is. Raises ContractMismatch."""
-    execute = _execute_of(provider)
-    method = Implemented(TASK.methods["execute"], _Tasks(execute, threads).execute, asynchronous=True, generator=False)
-    return Implementation(TASK, provider, {"execute": method}, (), {})
+def implement_task(provider: Any, threads: Threads) -> Tuple[Implementation, Tasks]:
+    """The contract ``task``, by what the plugin's entry is, and what runs it. Raises ContractMismatch."""
+    tasks = Tasks(_execute_of(provider), threads)
+    method = Implemented(TASK.methods["execute"], tasks.execute, asynchronous=True, generator=False)
+    return Implementation(TASK, provider, {"execute": method}, (), {}), tasks
 
 
 def _execute_of(provider: Any) -> Execute:
@@ -57,13 +57,14 @@ def _execute_of(provider: Any) -> Execute:
     return found
 
 
-class _Tasks:
+class Tasks:
     """Runs one plugin's ``Execute``."""
 
     def __init__(self, execute: Execute, threads: Threads) -> None:
         self._function = execute
         self._threads = threads
         self._awaited, _ = kind_of(execute)
+        self._running: Set[TaskContext] = set()
 
     async def execute(self, values: Any, changed: Callable[[Any], Awaitable[None]]) -> Any:
         """Run it on a context of the caller's, or on the values of one that came from afar."""
@@ -84,8 +85,17 @@ class _Tasks:
         return result
 
     async def _run(self, context: TaskContext) -> Any:
-        result = self._function(context) if self._awaited else await self._threads.run(self._function, context)
-        return await result if inspect.isawaitable(result) else result
+        self._running.add(context)
+        try:
+            result = self._function(context) if self._awaited else await self._threads.run(self._function, context)
+            return await result if inspect.isawaitable(result) else result
+        finally:
+            self._running.discard(context)
+
+    def wind_down(self) -> None:
+        """The plugin is about to be stopped: what runs is told so, and goes on as long as it is let."""
+        for context in list(self._running):
+            context.wind_down(TaskCancelled("the plugin is unloaded: what still runs ends with limits.drain"))
 
 
 def _sealed(result: Any) -> Sealed:

@@ -213,6 +213,10 @@ class InlineInstance:
         await self._over.wait()
         return Ending(how="was stopped")
 
+    def wind_down(self) -> None:
+        """See runtimes.launch.Instance."""
+        self._plugin.wind_down()
+
     async def drained(self) -> None:
         """See runtimes.launch.Instance."""
         await self.channel.drained()
@@ -236,6 +240,16 @@ class InlineInstance:
             finally:
                 await self.channel.close()
                 self._close()
+                self._name_what_runs()
+
+    def _name_what_runs(self) -> None:
+        """Nobody can end a thread: what goes on keeps its memory, and the host should know."""
+        left = self._plugin.still_running()
+        if left:
+            message = (
+                f"{self._launch.name} is unloaded, and what it was doing goes on in this process: {'; '.join(left)}"
+            )
+            self._launch.report("left_running", message, left=list(left))
 
     async def _stop_plugin(self, grace: float) -> None:
         stopping = asyncio.create_task(self._stopped())

@@ -272,6 +272,11 @@ class ProcessInstance:
         )
         return ending if self._fault is None else replace(ending, how=self._fault.message, code=None, signal=None)
 
+    def wind_down(self) -> None:
+        """See runtimes.launch.Instance."""
+        if not self.channel.closed:
+            self.channel.open("weft.wind_down", [], Once())
+
     async def drained(self) -> None:
         """See runtimes.launch.Instance."""
         await self.channel.drained()
