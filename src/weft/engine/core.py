@@ -23,6 +23,7 @@ from weft.engine.crew import Crew
 from weft.engine.drains import Drains
 from weft.engine.events import Events
 from weft.engine.files import Files
+from weft.engine.moments import Moments
 from weft.engine.peers import Peers
 from weft.engine.plugin import Plugin
 from weft.engine.release import Release
@@ -86,6 +87,7 @@ class Core:
         self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
         self._claims = Claims(self._plugins)
+        self.moments = Moments(self.emit)
         self.files = Files(self.state / "loaded")
         self._closing = False
         self._drains = Drains(self.emit, self.failed, self.tidy)
@@ -217,6 +219,8 @@ class Core:
             self._check_place(manifest, new=new)
             plugin = self._plugins.get(name) or Plugin(release, self._using.follow)
             crew = self._crew(plugin, release)
+            change = "upgrade" if name in self._plugins else "load"
+            await self.moments.come(f"before_{change}", name, manifest.version)
             if plugin.state == "loaded":
                 plugin.enter("start")
             await self._start(crew, commit, swap)
@@ -225,6 +229,7 @@ class Core:
             if old is not None:
                 self._drains.begin(plugin, old)
             self.emit(name, "running", f"{release.label} ({release.manifest.version}) answers")
+            await self.moments.come(f"after_{change}", name, manifest.version)
             return plugin
 
     def _check_place(self, manifest: Manifest, *, new: bool | None) -> None:
@@ -277,10 +282,13 @@ class Core:
         return equip
 
     async def _start(self, crew: Crew, commit: Commit | None, swap: Callable[[], None] | None) -> None:
-        self.emit(crew.release.manifest.name, "starting", f"{crew.release.label} starts")
+        manifest = crew.release.manifest
+        await self.moments.come("before_start", manifest.name, manifest.version)
+        self.emit(manifest.name, "starting", f"{crew.release.label} starts")
         await crew.start()
         try:
-            with self._claims.claimed(crew.release.manifest.name, crew.facts.provides):
+            await self.moments.come("after_start", manifest.name, manifest.version)
+            with self._claims.claimed(manifest.name, crew.facts.provides):
                 if commit is not None:
                     await commit(crew.facts)
                 if swap is not None:
@@ -316,9 +324,12 @@ class Core:
         """Stop a plugin and forget it. Raises Refused, naming them, when plugins that run require it."""
         self.plugin(name)
         dependencies.check_unused(name, self._changes.expected(self.manifests))
+        version = self.plugin(name).version
+        await self.moments.come("before_unload", name, version)
         await self.stop(name)
         self._using.forget(self._plugins.pop(name))
         self.emit(name, "unloaded", f"{name} is gone")
+        await self.moments.come("after_unload", name, version)
         await self.tidy()
 
     async def _stop_all(self) -> list[BaseException | None]:

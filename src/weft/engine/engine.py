@@ -12,6 +12,7 @@ from weft.engine.core import Core
 from weft.engine.fetching import fetched
 from weft.engine.given import given_by_name, given_to_one
 from weft.engine.intake import Intake
+from weft.engine.moments import Callback, Moment
 from weft.engine.plugin import Plugin
 from weft.engine.returning import Returning
 from weft.errors import UsageError
@@ -89,6 +90,15 @@ class Engine(Core):
         Providers come and go as plugins do. A method of the contract that is no hook is a UsageError.
         """
         return self._using.hooks(contract)
+
+    def at(self, moment: Moment, callback: Callback) -> None:
+        """Call ``callback(name, version)`` at that moment of every plugin's life from now on.
+
+        ``before_`` and ``after_`` ``load``, ``start`` (of its instances), ``upgrade`` and ``unload``. What a callback
+        raises before something refuses it (Refused); after it, it is an event ``hook_failed``. Each has 30 seconds;
+        ``def`` runs in a thread. Raises UsageError for another moment.
+        """
+        self.moments.add(moment, callback)
 
     async def load(
         self,

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 from weft import engine as asynchronous
 from weft.contracts.declare import contract_of
 from weft.engine import Plugin
+from weft.engine.moments import Callback, Moment
 from weft.errors import ContractError, Unavailable, UsageError
 from weft.settings import SandboxMode, SupervisionSettings
 from weft.sync.blocking import blocking
@@ -123,6 +124,10 @@ class Engine:
         """One object for all providers: see ``weft.Engine.hooks``. Raises ContractError as ``use`` does."""
         return self.call(_hooks, _plain(contract))
 
+    def at(self, moment: Moment, callback: Callback) -> None:
+        """See ``weft.Engine.at``."""
+        self.call(_at, moment, callback)
+
     def events(self) -> Stream[Event]:
         """What happens from now on, until the engine has ended. A slow consumer misses the oldest."""
         return _Events(self._portal, self._portal.resource.events).begin()
@@ -153,6 +158,10 @@ def _plain(contract: Callable[..., C]) -> Callable[..., C]:
 
 async def _use(engine: asynchronous.Engine, contract: Callable[..., C], name: str | None) -> C:
     return engine.use(contract, name)
+
+
+async def _at(engine: asynchronous.Engine, moment: Moment, callback: Callback) -> None:
+    engine.at(moment, callback)
 
 
 async def _all(engine: asynchronous.Engine, contract: Callable[..., C]) -> dict[str, C]:

@@ -1,0 +1,61 @@
+"""What a host does before and after a plugin is loaded, started, upgraded and unloaded."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+from weft.errors import Refused, UsageError, WeftError
+
+Moment = Literal[
+    "before_load", "after_load", "before_start", "after_start",
+    "before_upgrade", "after_upgrade", "before_unload", "after_unload",
+]  # fmt: skip
+Callback = Callable[[str, str], Any]
+"""Called with the plugin's name and version. ``def`` runs in a thread, ``async def`` on the engine's loop."""
+MOST_SECONDS = 30.0
+"""For one callback."""
+
+
+class Moments:
+    """The callbacks of one engine. ``failed(plugin, kind, message)`` is told of those that come too late to refuse."""
+
+    def __init__(self, failed: Callable[[str, str, str], None]) -> None:
+        self._callbacks: dict[str, list[Callback]] = {moment: [] for moment in get_args(Moment)}
+        self._failed = failed
+
+    def add(self, moment: Moment, callback: Callback) -> None:
+        """See Engine.at."""
+        if moment not in self._callbacks:
+            raise UsageError(f"there is no moment {moment!r} (there are {', '.join(self._callbacks)})")
+        self._callbacks[moment].append(callback)
+
+    async def come(self, moment: str, plugin: str, version: str) -> None:
+        """Call those of ``moment``, in their order. What one raises before something refuses it: Refused."""
+        for callback in tuple(self._callbacks[moment]):
+            try:
+                async with asyncio.timeout(MOST_SECONDS):
+                    await _called(callback, plugin, version)
+            except Exception as error:
+                why = _why(moment, error)
+                if moment.startswith("before_"):
+                    raise Refused(f"plugin {plugin} {version}: {why}") from error
+                self._failed(plugin, "hook_failed", why)
+
+
+async def _called(callback: Callback, plugin: str, version: str) -> None:
+    if inspect.iscoroutinefunction(callback):
+        await callback(plugin, version)
+        return
+    result = await asyncio.to_thread(callback, plugin, version)
+    if inspect.isawaitable(result):
+        await result
+
+
+def _why(moment: str, error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"{moment} had not returned after {MOST_SECONDS:g} s"
+    said = str(error) if isinstance(error, WeftError) else f"{type(error).__name__}: {error}"
+    return f"{moment} says no: {said}" if moment.startswith("before_") else f"{moment} failed: {said}"
