@@ -118,6 +118,14 @@ def ask_pinboard(site: Site) -> None:
     assert site.get("/api/pins").json() == []
 
 
+def ask_looms(site: Site) -> None:
+    woven = site.client.post("/api/plugin/looms/7/picks", json={"picks": 12}).json()
+    assert woven == {"loom": "7", "picks": 12}
+    assert site.get("/api/plugin/looms/7").json() == woven
+    assert site.get("/api/plugin/looms").json() == ["7"]
+    assert site.client.delete("/api/plugin/looms").status_code == 405
+
+
 ASKED = {
     "datasette": ask_datasette,
     "shop": ask_shop,
@@ -128,6 +136,7 @@ ASKED = {
     "greeter": ask_greeter,
     "proxy": ask_proxy,
     "pinboard": ask_pinboard,
+    "loom_counter": ask_looms,
 }
 
 

@@ -51,6 +51,20 @@ def test_a_kind_of_a_later_version_is_refused(tmp_path: Path) -> None:
         scaffold("shop", "form", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["sample", "json"])
+def test_one_in_go_plugins_form_is_whole_and_its_test_passes(tmp_path: Path, name: str) -> None:
+    scaffold(name, "szlabs", tmp_path)
+    report = check(tmp_path / name)
+    assert report.ok, (report.problems, report.warnings)
+    assert report.notes == ()
+    assert report.manifest is not None
+    assert (report.manifest.name, report.manifest.form) == (name, "plugin.json")
+    command = [sys.executable, "-m", "unittest"]
+    done = subprocess.run(command, cwd=tmp_path / name, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 2 tests" in done.stderr
+
+
 def test_a_task_is_whole_and_its_test_passes(tmp_path: Path) -> None:
     scaffold("work", "task", tmp_path)
     report = check(tmp_path / "work")

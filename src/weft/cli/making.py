@@ -13,7 +13,7 @@ from weft.errors import UsageError
 if TYPE_CHECKING:
     from weft.packages.contract_plugin import HostContract
 
-FORMS = ("gloom", "stockpile")
+FORMS = ("gloom", "stockpile", "szlabs")
 """Of other systems, that new plugins can be made in."""
 
 

@@ -11,7 +11,7 @@ from string import Template
 from weft.errors import Conflict, NotInThisVersion, StorageFailed, UsageError
 from weft.manifest.rules import Invalid
 from weft.manifest.values import name as plugin_name
-from weft.packages import gloom_texts, stockpile_texts
+from weft.packages import gloom_texts, stockpile_texts, szlabs_texts
 from weft.packages.contract_plugin import HostContract, contract_files
 
 PYPROJECT = """\
@@ -181,6 +181,7 @@ KINDS: dict[str, dict[str, str]] = {
     },
     "gloom": gloom_texts.FILES,
     "stockpile": stockpile_texts.FILES,
+    "szlabs": szlabs_texts.FILES,
 }
 """For each kind, file names and their texts, both with $name, $module and $domain to be filled in."""
 
