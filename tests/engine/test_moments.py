@@ -125,3 +125,45 @@ def test_without_await_and_an_unknown_moment(tmp_path, source):
         with pytest.raises(UnknownPlugin):
             engine.unload("other")
     assert came == [("sample", "1.0")]
+
+
+WATCHER = """
+# /// script
+# [tool.weft]
+# provides = ["lifecycle"]
+# ///
+import os
+
+def moment(moment, plugin, version):
+    if plugin == "bad":
+        raise ValueError("not told")
+    with open(os.path.join(os.environ["WEFT_DATA_DIR"], "seen"), "a") as file:
+        file.write(f"{moment} {plugin} {version}\\n")
+"""
+SEEN = [
+    "before_load sample 1.0", "before_start sample 1.0", "after_start sample 1.0", "after_load sample 1.0",
+    "before_unload sample 1.0", "after_unload sample 1.0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("door", ["await", "sync"])
+def test_plugins_that_provide_lifecycle_are_told(tmp_path, run, source, door):
+    (tmp_path / "watcher.py").write_text(WATCHER)
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as host:
+            await host.load(tmp_path / "watcher.py")
+            await host.load(source())
+            await host.unload("sample")
+            await host.load(source(), name="bad")
+
+    if door == "await":
+        run(main())
+    else:
+        with weft.sync.Engine(tmp_path / "state") as host:
+            host.load(tmp_path / "watcher.py")
+            host.load(source())
+            host.unload("sample")
+            host.load(source(), name="bad")
+    seen = (tmp_path / "state/data/watcher/seen").read_text().splitlines()
+    assert seen[-6:] == SEEN

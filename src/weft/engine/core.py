@@ -41,6 +41,7 @@ from weft.types import Event, OutputLine, Progress
 
 MOST_FAILURES = 64
 """Failures that nobody waited for, kept until the engine ends; the latest."""
+LIFECYCLE = "lifecycle@1"
 DOWN = frozenset({"stopping", "stopped", "failed", "quarantined"})
 """States in which nothing may rely on a plugin."""
 
@@ -87,7 +88,7 @@ class Core:
         self._using = Using(self._plugins, self._contracts, self._events.emit, elsewhere)
         self._changes = Changes()
         self._claims = Claims(self._plugins)
-        self.moments = Moments(self.emit)
+        self.moments = Moments(self.emit, self._tell_plugins)
         self.files = Files(self.state / "loaded")
         self._closing = False
         self._drains = Drains(self.emit, self.failed, self.tidy)
@@ -296,6 +297,12 @@ class Core:
         except BaseException:
             await crew.stop()
             raise
+
+    async def _tell_plugins(self, moment: str, plugin: str, version: str) -> None:
+        if any(LIFECYCLE in each.provides for each in self._plugins.values()):
+            from weft.contracts.lifecycle import Lifecycle  # noqa: PLC0415 - declared, every plugin is asked for it
+
+            await self._using.hooks(Lifecycle).moment(moment, plugin, version)
 
     def _reporter(self, name: str) -> Callable[..., None]:
         return partial(self.emit, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_args
 
 from weft.errors import Refused, UsageError, WeftError
@@ -15,16 +15,22 @@ Moment = Literal[
 ]  # fmt: skip
 Callback = Callable[[str, str], Any]
 """Called with the plugin's name and version. ``def`` runs in a thread, ``async def`` on the engine's loop."""
+Tell = Callable[[str, str, str], Awaitable[None]]
+"""Tells the plugins that provide ``lifecycle``: of the moment, the plugin and its version."""
 MOST_SECONDS = 30.0
 """For one callback."""
 
 
 class Moments:
-    """The callbacks of one engine. ``failed(plugin, kind, message)`` is told of those that come too late to refuse."""
+    """The callbacks of one engine. ``failed(plugin, kind, message)`` is told of those that come too late to refuse.
 
-    def __init__(self, failed: Callable[[str, str, str], None]) -> None:
+    ``tell`` is awaited after them.
+    """
+
+    def __init__(self, failed: Callable[[str, str, str], None], tell: Tell | None = None) -> None:
         self._callbacks: dict[str, list[Callback]] = {moment: [] for moment in get_args(Moment)}
         self._failed = failed
+        self._tell = tell
 
     def add(self, moment: Moment, callback: Callback) -> None:
         """See Engine.at."""
@@ -43,6 +49,8 @@ class Moments:
                 if moment.startswith("before_"):
                     raise Refused(f"plugin {plugin} {version}: {why}") from error
                 self._failed(plugin, "hook_failed", why)
+        if self._tell is not None:
+            await self._tell(moment, plugin, version)
 
 
 async def _called(callback: Callback, plugin: str, version: str) -> None:
