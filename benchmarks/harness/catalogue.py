@@ -23,6 +23,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "storage",
         "hook_chain",
         "import_time",
+        "start_time",
+        "memory_further",
         "memory_cycles",
     ),
 }
