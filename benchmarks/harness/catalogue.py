@@ -7,6 +7,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "http_hello",
         "http_bodies",
         "http_many_plugins",
+        "many_plugins_server",
         "http_latency",
         "swaps",
         "swap_time",

@@ -214,9 +214,13 @@ access_log = false
 
 
 class Weft:
-    """``weft serve``, with the application deployed through its management API."""
+    """``weft serve``, with the application deployed through its management API.
+
+    ``ready_after``: seconds from its start until it, and all that it was started with, served.
+    """
 
     def __init__(self, folder: Path, port: int, rpc_port: int, program: Program) -> None:
+        self.ready_after = 0.0
         self.folder, self.port, self.rpc_port, self.program = folder, port, rpc_port, program
 
     def pids(self) -> list[int]:
@@ -263,10 +267,12 @@ def weft(folder: Path, *, beside: int = 0, start: float = START) -> Iterator[Wef
     command = [str(Path(sys.executable).parent / "weft"), "serve", *map(str, others)]
     command += ["--port", str(port), "--rpc-port", str(rpc_port), "--state", str(folder / "state")]
     command += ["--config", str(folder / "weft.toml"), "--log-level", "warning"]
+    began = time.perf_counter()
     program = Program(command, folder, folder / "log")
     with running(program):
         server = Weft(folder, port, rpc_port, program)
         program.wait(lambda: get(port, "/readyz", "localhost") is not None, start)
+        server.ready_after = time.perf_counter() - began
         server.swap(0)
         program.wait(lambda: get(port) is not None, START)
         yield server
