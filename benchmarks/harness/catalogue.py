@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "import_time",
         "start_time",
         "memory_further",
+        "sandbox_cost",
         "memory_cycles",
     ),
 }

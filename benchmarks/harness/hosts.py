@@ -130,6 +130,8 @@ COMMANDS: dict[str, Callable[[], Sequence[str]]] = {
     "weft, by name": lambda: _python("weft_host", "channel"),
     "weft.sync": lambda: _python("weft_sync_host"),
     "the bare wire": lambda: _python("wire_host"),
+    "confined": lambda: _python("confined_host", "confined"),
+    "not confined": lambda: _python("confined_host", "bare"),
     "grpc.aio": lambda: _python("grpc_host", "aio", environment=BENCH),
     "grpcio": lambda: _python("grpc_host", "threads", environment=BENCH),
     "pyvider-rpcplugin": lambda: _python("pyvider_host", environment=BENCH),

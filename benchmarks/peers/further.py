@@ -14,19 +14,18 @@ from pathlib import Path
 import uvloop
 
 from harness.processes import below, pss
-from instances import hello, start
+from instances import GRACE, HELLO, launch, start
 from weft.runtimes.process.runtime import ProcessRuntime
 
 REST = 2.0
 """Seconds until what was started is idle."""
-GRACE = 5.0
 
 
 async def main(folder: Path, further: int) -> None:
-    launch, runtime = await hello(folder), ProcessRuntime()
-    instances = [await start(runtime, launch)]
+    hello, runtime = await launch(HELLO, folder), ProcessRuntime()
+    instances = [await start(runtime, hello)]
     before = await size()
-    instances += [await start(runtime, launch) for _ in range(further)]
+    instances += [await start(runtime, hello) for _ in range(further)]
     after = await size()
     print(json.dumps({key: (after[key] - before[key]) / further for key in after}))
     await asyncio.gather(*(instance.stop(GRACE) for instance in instances))
