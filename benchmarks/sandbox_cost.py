@@ -12,7 +12,7 @@ from harness.rows import Figures, Row
 
 NAMES = ("confined", "not confined")
 HOW = {"one at a time": Ask("latency"), "16 in flight": Ask("calls")}
-TURNS = 10
+TURNS = 20
 """In each round; of a second each, as what is sought is less than what a machine's own business changes in a longer."""
 
 

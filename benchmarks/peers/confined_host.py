@@ -53,7 +53,12 @@ async def bare(echo: Launch) -> AsyncIterator[Channel]:
     with theirs:
         argv = exec_argv(echo.interpreter, echo.helpers, theirs.fileno())
         variables = process_variables(os.environ, echo.data_dir, (), {})
-        process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], env=variables)  # noqa: ASYNC220
+        process = subprocess.Popen(  # noqa: ASYNC220
+            argv,
+            pass_fds=[theirs.fileno()],
+            env=variables,
+            start_new_session=True,  # as the other: some kernels share their time among sessions
+        )
     channel, _ = await connect(ours, {}, 1)
     settings = ProcessInstance(echo, Spawner(), Holding())._settings()  # noqa: SLF001 - the very same
     await channel.call("weft.start", [settings])
