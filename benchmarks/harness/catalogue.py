@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "memory",
         "deploy_time",
         "rpc_list",
+        "kill_rounds",
     ),
     "The library": (
         "calls_small",

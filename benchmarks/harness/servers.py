@@ -66,9 +66,9 @@ def write_app(folder: Path, version: int = 0) -> Path:
     return target
 
 
-def get(port: int, path: str = "/", host: str = HOST) -> str | None:
+def get(port: int, path: str = "/", host: str = HOST, timeout: float = 5) -> str | None:
     """The body of a 200 answer; None for anything else."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host})
         answer = connection.getresponse()
@@ -231,21 +231,24 @@ class Weft:
 
     def deploy(self, source: Path, name: str) -> None:
         """Uploads one file; returns when it serves."""
-        boundary = "weft-benchmark-boundary"
         fields = {"name": name, "domains": f"{name}.localhost"}
-        body = b"".join(_field(boundary, key, value.encode()) for key, value in fields.items())
-        body += _field(boundary, "plugin", source.read_bytes(), source.name) + f"--{boundary}--\r\n".encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(
-                "POST", "/api/plugins", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-            )
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        finally:
-            connection.close()
+        status, text = upload(self.port, "/api/plugins", source.name, source.read_bytes(), fields)
         if not text.endswith("successfully"):
-            raise RuntimeError(f"deploy of {name} was answered {answer.status}: {text}")
+            raise RuntimeError(f"deploy of {name} was answered {status}: {text}")
+
+
+def upload(port: int, path: str, file: str, content: bytes, fields: dict[str, str]) -> tuple[int, str]:
+    """The management's status and answer to a form with a plugin's file."""
+    boundary = "weft-benchmark-boundary"
+    body = b"".join(_field(boundary, key, value.encode()) for key, value in fields.items())
+    body += _field(boundary, "plugin", content, file) + f"--{boundary}--\r\n".encode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
 
 
 def _field(boundary: str, name: str, value: bytes, filename: str = "") -> bytes:
