@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         "deploy_time",
         "rpc_list",
         "kill_rounds",
+        "storm",
     ),
     "The library": (
         "calls_small",
