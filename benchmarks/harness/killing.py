@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.families import Family, adopting
 from harness.processes import Died, Program
-from harness.servers import ROOT, START, free_port, get, upload
+from harness.servers import ROOT, START, fetch, free_port, get, upload
 from weft.server.state import Store
 
 SOURCE = ROOT / "benchmarks/plugins/mischief.py"
@@ -43,6 +43,8 @@ access_log = false
 [supervision]
 failures = 1000
 """
+LISTED = 20.0
+"""Seconds for a list of plugins: the machine is busy with what they do."""
 HALF = (".partial-*", ".new-*", ".unpack-*")
 
 
@@ -220,8 +222,11 @@ class _Server:
             raise Died(f"deploy of {name} was answered {status}: {answer}")
 
     def plugins(self) -> list[dict[str, Any]]:
-        text = get(self.port, "/api/v1/plugins", "localhost")
-        listed: list[dict[str, Any]] = json.loads(text or "[]")
+        """As management lists them. Raises Died where it does not."""
+        status, text = fetch(self.port, "/api/v1/plugins", "localhost", LISTED)
+        if status != 200:
+            raise self.program.died(f"answered {status} ({text}) when it was asked for its plugins")
+        listed: list[dict[str, Any]] = json.loads(text)
         return listed
 
     def answers(self, name: str) -> bool:

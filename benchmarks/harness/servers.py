@@ -68,16 +68,22 @@ def write_app(folder: Path, version: int = 0) -> Path:
 
 def get(port: int, path: str = "/", host: str = HOST, timeout: float = 5) -> str | None:
     """The body of a 200 answer; None for anything else."""
+    try:
+        status, body = fetch(port, path, host, timeout)
+    except (OSError, http.client.HTTPException):
+        return None
+    return body if status == 200 else None
+
+
+def fetch(port: int, path: str, host: str, timeout: float) -> tuple[int, str]:
+    """Status and body. Raises OSError (TimeoutError past so many seconds) and HTTPException."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host})
         answer = connection.getresponse()
-        body = answer.read().decode()
-    except (OSError, http.client.HTTPException):
-        return None
+        return answer.status, answer.read().decode()
     finally:
         connection.close()
-    return body if answer.status == 200 else None
 
 
 def wait_for_version(port: int, version: int, seconds: float = 15) -> None:
