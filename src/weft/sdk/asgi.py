@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, Optional
 
 from weft.calls.channel import Consumer, Methods, Reply, Request
 from weft.calls.workers import Job, Workers
@@ -19,12 +19,12 @@ logger = logging.getLogger("weft.web")
 
 
 class AsgiProvider:
-    """An ASGI application as a provider of ``web``. Every request runs in a task of this object's workers."""
+    """An ASGI application as a provider of ``web``. Requests run in tasks of ``workers``, else of its own."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, workers: Optional[Workers] = None) -> None:
         self._application = application
         self._lifespan = Lifespan(application)
-        self._workers = Workers()
+        self._workers = workers or Workers()
         self.methods: Methods = {REQUEST: self._request, WEBSOCKET: self._websocket}
 
     async def start(self) -> None:

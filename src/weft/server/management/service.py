@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakKeyDictionary, ref
 
 from fastapi import FastAPI
 
 from weft.calls.channel import Channel
 from weft.calls.faults import Faults
+from weft.calls.workers import Workers
 from weft.runtimes.inline.channel import InlineChannel
 from weft.sdk.asgi import AsgiProvider
 from weft.server.front.peer import Peer
@@ -29,14 +30,15 @@ class ManagementService:
         self._application = application
         self._context: Context = application.state.context
         self._channels: WeakKeyDictionary[Peer, InlineChannel] = WeakKeyDictionary()
-        self._providers: WeakSet[AsgiProvider] = WeakSet()
+        self._workers: Workers | None = None
 
     def pick_for(self, peer: Peer) -> Channel:
         """The channel for the next request of this connection."""
         channel = self._channels.get(peer)
         if channel is None:
-            provider = AsgiProvider(_introduce(self._application, peer))
-            self._providers.add(provider)
+            # Those of one connection would be forgotten with it, and their tasks complained of.
+            self._workers = self._workers or Workers()
+            provider = AsgiProvider(_introduce(self._application, peer), self._workers)
             channel = self._channels[peer] = InlineChannel(provider.methods, Faults(self.name), on_fault=_report)
         return channel
 
@@ -50,8 +52,8 @@ class ManagementService:
         await self._context.deploys.close()
         for channel in list(self._channels.values()):
             await channel.close()
-        for provider in list(self._providers):
-            await provider.stop()
+        if self._workers is not None:
+            await self._workers.close()
 
 
 def _report(error: BaseException) -> None:
