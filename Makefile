@@ -43,8 +43,9 @@ reference: $(STAMPS)/dev ## write the generated pages of the documentation
 release: $(STAMPS)/dev ## wheel and sdist in dist/, reproducible, with checksums; the installed wheel is tried
 	tools/release $(BIN)
 
-soak: $(STAMPS)/server $(STAMPS)/bench ## swap under load for long (SECONDS_LONG=600), counting what is lost and what grows
+soak: $(STAMPS)/server $(STAMPS)/bench ## swap under load for long (SECONDS_LONG=600), then kill 200 hosts, counting what is lost, left and what grows
 	$(BIN)/python benchmarks/soak.py --seconds $(or $(SECONDS_LONG),600)
+	$(BIN)/python benchmarks/run.py --only kill_rounds
 
 faults: $(STAMPS)/dev ## fail, kill or cancel every operation at each of its steps: about an hour
 	WEFT_FAULTS=all $(BIN)/pytest tests/faults tests/engine/test_cancelled.py tests/server/test_cancelled.py $(ARGS)
