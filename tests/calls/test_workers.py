@@ -180,3 +180,24 @@ def test_exceptions_are_thrown_where_the_job_waits(run):
         await workers.close()
 
     run(main())
+
+
+def test_a_worker_that_is_cancelled_when_it_is_called_leaves_its_jobs_to_another(run):
+    async def main():
+        workers, kept = Workers(), []
+
+        async def job():
+            kept.append(asyncio.current_task())
+            return "done"
+
+        assert await finished(workers, job)[1] == "done"
+        await asyncio.sleep(0)  # its task is idle now
+        _, ends = finished(workers, job)
+        kept[0].cancel()  # as what the first job left behind may do
+        async with asyncio.timeout(5):
+            assert await ends == "done"
+            assert await finished(workers, job)[1] == "done"
+        assert kept[1] is not kept[0]
+        await workers.close()
+
+    run(main())

@@ -80,7 +80,14 @@ class Workers:
                 break
             idle: asyncio.Future[None] = self._loop.create_future()
             self._idle.append(idle)
-            await idle
+            try:
+                await idle
+            except asyncio.CancelledError:
+                if idle.done() and not idle.cancelled():  # it was called, and does not come
+                    self._called = False
+                    if self._jobs:
+                        self._call()
+                raise
 
     async def _all(self, task: asyncio.Task[None]) -> bool:
         """Run what there is. False: this task was cancelled on the way, and is not to be used again."""
@@ -99,6 +106,8 @@ class Workers:
 
     async def close(self) -> None:
         """Cancel everything, and wait for its end."""
+        while self._jobs:
+            self._jobs.popleft().cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
