@@ -20,7 +20,7 @@ import time
 from typing import Any, Dict, Optional, Set, Tuple
 
 from weft.sandbox import filter as filters
-from weft.sandbox import quota, seccomp
+from weft.sandbox import seccomp
 from weft.sandbox.kernel import adopt_orphans, fork
 from weft.zygote.birth import WIRE, Ends, be_born
 from weft.zygote.messages import tell
@@ -89,8 +89,6 @@ class Keeper:
 
     def _heed(self, descriptor: int, waiting: Any) -> None:
         if descriptor in (self._host, self._signs.host):
-            for pid in children():
-                quota.lift(pid)
             self._end = signal.SIGKILL, 0
         elif descriptor == self._channel_at:
             waiting.unregister(descriptor)
