@@ -60,7 +60,7 @@ async def bare(echo: Launch) -> AsyncIterator[Channel]:
             start_new_session=True,  # as the other: some kernels share their time among sessions
         )
     channel, _ = await connect(ours, {}, 1)
-    settings = ProcessInstance(echo, Spawner(), Holding())._settings()  # noqa: SLF001 - the very same
+    settings = ProcessInstance(echo, Spawner(holding := Holding()), holding)._settings()  # noqa: SLF001 - the very same
     await channel.call("weft.start", [settings])
     yield channel
     await channel.call("weft.stop")

@@ -10,7 +10,7 @@ from weft.packages.environments import Environments
 from weft.runtimes.launch import Launch, Output
 from weft.runtimes.process.child import Child
 from weft.runtimes.process.runtime import ProcessInstance, ProcessRuntime
-from weft.runtimes.process.spawner import Place, Refused, Spawner
+from weft.runtimes.process.spawner import Bound, Refused, Spawner
 from weft.runtimes.process.zygotes import HOST, exec_argv
 from weft.types import OutputLine
 from weft.zygote.birth import WIRE
@@ -48,13 +48,13 @@ def _unheard(_line: OutputLine) -> None: ...
 class _Executing(Spawner):
     """Does at once what a spawner does when no zygote can be used: the host's executes the interpreter."""
 
-    async def spawn(self, launch: Launch, wire: int, output: Output, refused: Refused, place: Place) -> Child:
+    async def spawn(self, launch: Launch, wire: int, output: Output, refused: Refused, bound: Bound) -> Child:
         argv = exec_argv(launch.interpreter, launch.helpers, WIRE)
-        return await self._start(HOST, launch, argv, wire, output, refused, place)
+        return await self._start(HOST, launch, argv, wire, output, refused, bound)
 
 
 def executing() -> ProcessRuntime:
     """The runtime where no zygote of an environment can be used."""
     runtime = ProcessRuntime()
-    runtime._spawner = _Executing()  # noqa: SLF001 - no setting makes it so
+    runtime._spawner = _Executing(runtime._holding)  # noqa: SLF001 - no setting makes it so
     return runtime

@@ -52,6 +52,18 @@ def make(cgroups: Cgroups, request: pytest.FixtureRequest) -> Iterator[Make]:
 
 
 @pytest.fixture
+def enter() -> Callable[[Cgroup, int], None]:
+    """``enter(cgroup, pid)``: what a newborn process does by itself."""
+
+    def put(cgroup: Cgroup, pid: int) -> None:
+        with cgroup.ways() as ways:
+            for each in ways.entrances:
+                os.write(each, str(pid).encode())
+
+    return put
+
+
+@pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """``start(code)``: a process that runs ``code`` once it reads a line; ended in the end."""
     started: list[subprocess.Popen[str]] = []

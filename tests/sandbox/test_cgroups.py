@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -22,10 +21,10 @@ def _run(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def test_more_memory_than_allowed_ends_the_process_and_is_counted(make, start) -> None:
+def test_more_memory_than_allowed_ends_the_process_and_is_counted(make, start, enter) -> None:
     cgroup = make(memory=32 << 20)
     process = start(BOMB)
-    cgroup.add(process.pid)
+    enter(cgroup, process.pid)
     _run(process)
 
     assert process.returncode == -signal.SIGKILL
@@ -37,11 +36,11 @@ def test_more_memory_than_allowed_ends_the_process_and_is_counted(make, start) -
     assert usage.cpu > 0
 
 
-def test_other_cgroups_are_not_hit(make, start) -> None:
+def test_other_cgroups_are_not_hit(make, start, enter) -> None:
     small, other = make(memory=32 << 20), make()
     bomb, quiet = start(BOMB), start("print('still here')")
-    small.add(bomb.pid)
-    other.add(quiet.pid)
+    enter(small, bomb.pid)
+    enter(other, quiet.pid)
     _run(bomb)
 
     assert _run(quiet) == "still here\n"
@@ -49,7 +48,7 @@ def test_other_cgroups_are_not_hit(make, start) -> None:
     assert other.hits().killed == 0
 
 
-def test_a_fork_bomb_is_bounded_and_ended_whole(make, start) -> None:
+def test_a_fork_bomb_is_bounded_and_ended_whole(make, start, enter) -> None:
     cgroup = make(processes=1)
     process = start(
         """
@@ -67,7 +66,7 @@ except BlockingIOError:
 time.sleep(60)
 """
     )
-    cgroup.add(process.pid)
+    enter(cgroup, process.pid)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("\n")
@@ -81,7 +80,7 @@ time.sleep(60)
     assert process.wait(10) == -signal.SIGKILL
 
 
-def test_a_share_of_cpu_time_is_not_exceeded(make, start) -> None:
+def test_a_share_of_cpu_time_is_not_exceeded(make, start, enter) -> None:
     spin = """
 import time
 used, began = time.process_time(), time.monotonic()
@@ -90,7 +89,7 @@ print(time.process_time() - used, time.monotonic() - began)
 """
     cgroup = make(cpu=0.1)
     process = start(spin)
-    cgroup.add(process.pid)
+    enter(cgroup, process.pid)
     used, wall = map(float, _run(process).split())
 
     assert used < 0.1 * wall + 0.1  # the last period may be spent whole
@@ -100,13 +99,6 @@ print(time.process_time() - used, time.monotonic() - began)
 def test_without_a_share_cpu_time_is_not_counted_as_a_limit(make) -> None:
     assert make().limits == {"memory", "processes"}
     assert make(cpu=1.5).limits == {"memory", "cpu", "processes"}
-
-
-def test_warming_changes_nothing(cgroups, make) -> None:
-    before = Path("/proc/self/cgroup").read_text()
-    make()
-    cgroups.warm()
-    assert Path("/proc/self/cgroup").read_text() == before
 
 
 def test_two_hosts_in_one_process_do_not_meet(make) -> None:
@@ -119,12 +111,12 @@ def test_two_hosts_in_one_process_do_not_meet(make) -> None:
     assert first.usage().memory is not None
 
 
-def test_a_process_that_has_ended_cannot_be_added(make, start) -> None:
+def test_a_process_that_has_ended_cannot_be_added(make, start, enter) -> None:
     cgroup = make()
     process = start("pass")
     _run(process)
     with pytest.raises(ProcessLookupError):
-        cgroup.add(process.pid)
+        enter(cgroup, process.pid)
 
 
 def test_a_name_is_taken_once_and_stays_in_its_folder(cgroups, make) -> None:
@@ -152,10 +144,10 @@ def test_a_removed_cgroup_knows_nothing_and_is_removed_again(make) -> None:
     assert cgroup.hits().killed == 0
 
 
-def test_a_cgroup_with_processes_is_not_removed(make, start) -> None:
+def test_a_cgroup_with_processes_is_not_removed(make, start, enter) -> None:
     cgroup = make()
     process = start("")
-    cgroup.add(process.pid)
+    enter(cgroup, process.pid)
     with pytest.raises(OSError, match="busy"):
         cgroup.remove(within=0.05)
     assert process.poll() is None
@@ -165,12 +157,14 @@ def test_a_cgroup_with_processes_is_not_removed(make, start) -> None:
 
 HOST = textwrap.dedent(
     """
-    import subprocess, sys
+    import os, subprocess, sys
     from weft.sandbox.cgroups import Cgroups
     cgroups = Cgroups.find()
     cgroup = cgroups.make("plugin", memory=1 << 26, cpu=None, processes=4)
     plugin = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    cgroup.add(plugin.pid)
+    with cgroup.ways() as ways:
+        for each in ways.entrances:
+            os.write(each, str(plugin.pid).encode())
     print(plugin.pid, flush=True)
     input()
     cgroup.kill(), plugin.wait(), cgroup.remove(), cgroups.close()

@@ -50,11 +50,11 @@ def folder() -> Iterator[Path]:
         (ROOT / "cgroup.subtree_control").write_text(f"-{CONTROLLERS[0]}")
 
 
-def test_all_in_it_end_at_once(start, folder) -> None:
+def test_all_in_it_end_at_once(start, folder, enter) -> None:
     cgroup = Cgroup("plugin", [Part(2, folder / "plugin", frozenset())], ())
     (folder / "plugin").mkdir()
     process = start("")
-    cgroup.add(process.pid)
+    enter(cgroup, process.pid)
     assert cgroup.usage().processes == 1
     cgroup.kill()
     assert process.wait(10) == -signal.SIGKILL
@@ -98,8 +98,9 @@ ALONE = """
 own = cgroups.open()
 cgroup = cgroups.make("plugin", memory=1, cpu=None, processes=1)
 child = sleeper()
-cgroup.add(child)
-cgroups.warm()
+with cgroup.ways() as ways:
+    for each in ways.entrances:
+        os.write(each, str(child).encode())
 assert where(child) == [own, "plugin"], where(child)
 assert where("self") == [own.rpartition("-")[0] + "-host"], where("self")
 for each in (folder, folder / own):

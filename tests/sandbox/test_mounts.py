@@ -93,6 +93,14 @@ def test_a_policy_names_its_own_and_what_was_given(ask, tmp_path, monkeypatch):
     assert not any("no-such-tool" in path for path in found["run"])
 
 
+def test_of_what_it_names_that_is_shown_again_which_lies_where_all_else_is_hidden():
+    own, data, socket = (os.path.realpath(f"/tmp/weft-nowhere/{each}") for each in ("own", "data", "socket"))
+    asked = {"read": ["/srv/in", "/"], "sockets": ["/srv/socket", socket], "open_files": 9, "file_bytes": 9}
+    found = policy(own=[own, "/usr/lib"], programs=["/usr/bin/python3"], data=data, **asked)
+    shown = [path for path in found["shown"] if path not in map(os.path.realpath, found["system"])]
+    assert shown == [socket, own, "/", data]
+
+
 def test_a_policy_holds_nothing_of_the_users(ask):
     found = ask()
     everything = [*found["system"], *found["read"], *found["run"], *found["write"]]

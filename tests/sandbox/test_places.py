@@ -171,7 +171,6 @@ def test_a_system_without_cgroups_says_so(tmp_path) -> None:
     assert found.make("plugin", memory=1 << 20, cpu=None, processes=1) is None
     assert found.sweep() == []
     assert found.description == ""
-    found.warm()
 
 
 # --- the texts themselves -------------------------------------------------------------------------------------------

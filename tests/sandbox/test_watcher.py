@@ -120,10 +120,10 @@ def test_more_on_disk_than_allowed_is_told(run, start, tmp_path) -> None:
     run(main())
 
 
-def test_what_the_kernel_ended_is_told(run, start, make) -> None:
+def test_what_the_kernel_ended_is_told(run, start, make, enter) -> None:
     cgroup = make(memory=32 << 20)
     process = start("held = bytearray(100 << 20)")
-    cgroup.add(process.pid)
+    enter(cgroup, process.pid)
 
     async def main() -> None:
         allowed = Allowed(memory=32 * MIB, processes=4, disk=MIB)

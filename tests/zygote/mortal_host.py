@@ -9,11 +9,13 @@ import asyncio
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from weft.manifest.model import Limits
 from weft.runtimes.launch import Launch
 from weft.runtimes.process.child import Child
+from weft.runtimes.process.holding import Holding
 from weft.runtimes.process.runtime import ProcessRuntime
 from weft.runtimes.process.spawner import Environment, Spawner
 from weft.runtimes.process.zygotes import Zygotes
@@ -39,32 +41,42 @@ async def here(*_):
 
 
 async def asked():
-    """The zygote has forked, and no order was sent."""
+    """The zygote has forked what it forks, and no order was sent."""
     zygote = await Zygotes().lease(Environment(LAUNCH.interpreter[0]), {"PATH": os.environ["PATH"]})
     ours, theirs = socket.socketpair()
     await zygote.fork(Ends(*[theirs.fileno()] * 4))
-    assert b"born" in await asyncio.to_thread(ours.recv, 100)
-    await here()
+    async with asyncio.timeout(20):
+        while not (keepers := below(below([os.getpid()]))) or not below(keepers):
+            await asyncio.sleep(0.01)
+    await here(ours, theirs)
 
 
-async def spawn(place):
+def below(pids):
+    paths = [path for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for path in paths for child in path.read_text().split()]
+
+
+class Stuck(Holding):
+    """Never comes to watch what was born."""
+
+    watch = here
+
+
+async def spawn(holding):
     ours, theirs = socket.socketpair()
     LAUNCH.data_dir.mkdir(exist_ok=True)
-    spawned: Child = await Spawner().spawn(LAUNCH, theirs.fileno(), print, print, place)
+    bound = partial(holding.hold, LAUNCH, print)
+    spawned: Child = await Spawner(holding).spawn(LAUNCH, theirs.fileno(), print, print, bound)
     theirs.close()
     return ours, spawned
 
 
 async def born():
-    await spawn(here)
+    await spawn(Stuck())
 
 
 async def ready():
-    async def go_on(*_):
-        return None
-
-    kept = await spawn(go_on)
-    await here(kept)
+    await here(await spawn(Holding()))
 
 
 async def serving():

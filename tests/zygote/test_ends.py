@@ -7,16 +7,22 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from weft.manifest.model import Limits, Permissions
 from weft.runtimes.launch import Launch
+from weft.runtimes.process.holding import Hold, Holding
 from weft.runtimes.process.runtime import ProcessRuntime
+from weft.runtimes.process.spawner import Spawner
+from weft.sandbox.cgroups import Ways
+from weft.sandbox.limits import Allowed
 from weft.sandbox.processes import read_stat
 
 HERE = Path(__file__).parent
@@ -183,4 +189,39 @@ def test_a_zygote_that_cannot_run_is_replaced_by_exec_with_the_same_sandbox(run,
         for each in (instance, forked):
             await each.stop(5)
 
+    run(main())
+
+
+@pytest.mark.parametrize("ends", ["by itself", "by its host"])
+def test_what_is_to_end_is_no_longer_short_of_cpu_time(run, launch, tmp_path, ends):
+    class Bounded(Hold):
+        """Bound by a file that any kernel has."""
+
+        @contextmanager
+        def ways(self):
+            with bound.open("r+b") as file:
+                yield Ways((), file.fileno(), "no bound")
+
+    async def main():
+        holding, hello = Holding(), launch("hello")
+        spawner = Spawner(holding)
+        hello.data_dir.mkdir(parents=True)
+        hold = Bounded(Allowed(1 << 30, 100, 1 << 30, None), print, tmp_path)
+        its, wire = socket.socketpair()
+        with its, wire:
+            child = await spawner.spawn(hello, wire.fileno(), lambda line: None, print, lambda: returning(hold))
+            assert bound.read_bytes() == b"bounded!"
+            if ends == "by its host":
+                child.kill()
+            its.close()
+        await child.finished(1)
+        assert bound.read_bytes() == b"no bound"
+        await holding.let_go(hold)
+        await spawner.release(child)
+
+    async def returning(value):
+        return value
+
+    bound = tmp_path / "bound"
+    bound.write_bytes(b"bounded!")
     run(main())

@@ -1,9 +1,9 @@
 """Confines this process for good, before any code of a plugin runs in it; says what is enforced, and how.
 
 A *policy* is plain data that its host worked out (see rules.py): ``system``, ``read``, ``write``, ``run``, ``devices``
-(paths, but for ``system`` without links in them), ``sockets`` (Unix sockets that it may see), ``links`` (by which all
-these are also named, see mounts.py),
-``network`` (``none``, ``loopback``, ``outbound``), ``ports``, ``open_files``, ``file_bytes``.
+(paths, but for ``system`` without links in them), ``shown`` (those of them, and Unix sockets that it may see, that are
+to be there again in the places that mounts.py hides) and ``links`` (by which these are also named), ``network``
+(``none``, ``loopback``, ``outbound``), ``ports``, ``open_files``, ``file_bytes``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import ctypes
 import os
 import stat
 import struct
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 from weft.sandbox.kernel import call, checked, libc
 
@@ -42,10 +42,9 @@ def own_proc() -> None:
     mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
 
 
-def kept(policy: Mapping[str, Any]) -> List[str]:
-    """What a process with that policy (see confine.py) may touch: paths without links in them."""
-    system = map(os.path.realpath, policy["system"])
-    return [*system, *policy["read"], *policy["run"], *policy["write"], *policy["sockets"]]
+def touches_hidden(path: str) -> bool:
+    """Whether ``path`` lies in one of the places that are hidden, or one of them in it."""
+    return any(lies_in(path, place) or lies_in(place, path) for place in HIDDEN)
 
 
 def hide(keep: Iterable[str], links: Iterable[Link], places: Iterable[str] = HIDDEN) -> None:

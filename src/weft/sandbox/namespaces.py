@@ -114,7 +114,7 @@ def settle(policy: Mapping[str, Any]) -> Optional[str]:
     failed: List[str] = []
     steps: Tuple[Tuple[str, Callable[[], None]], ...] = (
         ("mounts of its own", mounts.part),
-        ("hidden sockets", lambda: mounts.hide(mounts.kept(policy), policy["links"])),
+        ("hidden sockets", lambda: mounts.hide(policy["shown"], policy["links"])),
         ("read-only mounts", lambda: mounts.freeze(policy["write"])),
         ("a /proc of its own", mounts.own_proc),
         ("a loopback of its own", _raise_loopback if network else lambda: None),

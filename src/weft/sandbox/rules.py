@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+from functools import cache
 from typing import Any, Dict, Iterable, List
 
-from weft.sandbox.mounts import links_on
+from weft.sandbox.mounts import links_on, touches_hidden
 
 _LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/usr/libexec")
 _LOADERS = ("/lib*/ld-linux*.so*", "/lib/*/ld-linux*.so*", "/lib/ld-musl*.so*")
@@ -52,14 +53,19 @@ def policy(
     """
     own, programs = [*own], [*programs]
     found = [path for each in execute if (path := shutil.which(each) or _there(each))]
+    system = [path for path in _system() if os.path.lexists(path)]
+    read = [*map(os.path.realpath, own), *read]
+    run = [*map(os.path.realpath, (*programs, *found)), *loaders()]
+    write = [os.path.realpath(data), *write]
+    links = [link for path in (*own, *programs, *found, data) for link in links_on(path)]
     return {
-        "system": _system(),
-        "read": [*map(os.path.realpath, own), *read],
-        "run": [*map(os.path.realpath, programs), *map(os.path.realpath, found), *loaders()],
-        "write": [os.path.realpath(data), *write],
+        "system": system,
+        "read": read,
+        "run": run,
+        "write": write,
         "devices": list(_DEVICES),
-        "sockets": [*map(os.path.realpath, sockets)],
-        "links": [link for path in (*own, *programs, *found, data) for link in links_on(path)],
+        "shown": [*filter(touches_hidden, (*map(os.path.realpath, (*system, *sockets)), *read, *run, *write))],
+        "links": [(path, text) for path, text in links if touches_hidden(path)],
         "network": network,
         "ports": list(ports),
         "open_files": open_files,
@@ -77,7 +83,13 @@ def _system() -> List[str]:
 
 def loaders() -> List[str]:
     """The programs that load programs' libraries."""
-    return sorted({os.path.realpath(found) for pattern in _LOADERS for found in glob.glob(pattern)})
+    return sorted({os.path.realpath(each) for each in _loaders()})
+
+
+@cache
+def _loaders() -> List[str]:
+    """By the names that programs call them by, which stay: what these lead to may change. It takes 2 ms to look."""
+    return [found for pattern in _LOADERS for found in glob.glob(pattern)]
 
 
 def interpreter_folders(python: str) -> List[str]:

@@ -7,12 +7,12 @@ import signal
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
 from weft.sandbox import namespaces
 from weft.sandbox.confine import confine
 from weft.sandbox.kernel import die_with_parent, release_zeros, set_process_name
-from weft.zygote.messages import listen, tell
+from weft.zygote.messages import listen, listen_for_more, tell
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -40,20 +40,21 @@ def be_born(ends: Ends, keeper: socket.socket, outside: str) -> None:
     """
     try:
         _leave_zygote()
-        tell(ends.host, born=os.getpid())
-        order = listen(ends.host)
+        _take_over(ends)
+        order, descriptors = listen_for_more(ends.host)
+        bound = descriptors.pop() if order["unbound"] else None
+        tell(ends.host, born=os.getpid(), unheld=_enter(descriptors))
         set_process_name(order["name"])
         policy = order["policy"]
         if not outside:
             outside = namespaces.settle(policy) or ""
-        variables = {**order["variables"], "WEFT_PID": str(listen(ends.host))}  # and it is under its limits
-        _take_over(ends)
+        variables = {**order["variables"], "WEFT_PID": str(listen(ends.host))}
         os.chdir(order["folder"])
         _set_variables(variables)
         report, listener = confine(policy, outside)
         for folder in order["folders"]:
             os.makedirs(folder, 0o700, exist_ok=True)
-        _hand_over(keeper, listener)
+        _hand_over(keeper, listener, bound, order["unbound"])
         tell(ends.host, ready=report)
         if order["argv"]:
             os.execv(order["argv"][0], order["argv"])  # noqa: S606 - no shell is wanted
@@ -74,8 +75,19 @@ def _leave_zygote() -> None:
         sys.modules["random"].seed()
 
 
+def _enter(entrances: List[int]) -> str:
+    """Enter a cgroup (cgroup.Ways); why that failed, in words, or ''."""
+    try:
+        for each in entrances:
+            os.write(each, b"0")
+            os.close(each)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
 def _take_over(ends: Ends) -> None:
-    """Put nothing, two pipes and the wire in the places of the zygote's own descriptors."""
+    """Put nothing, two pipes and the wire in the places of the zygote's descriptors, before any is free for others."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for place, descriptor in enumerate((nothing, ends.stdout, ends.stderr, ends.wire)):
         os.dup2(descriptor, place)
@@ -89,8 +101,11 @@ def _set_variables(variables: Dict[str, str]) -> None:
     time.tzset()
 
 
-def _hand_over(keeper: socket.socket, listener: Optional[int]) -> None:
-    socket.send_fds(keeper, [b"-"], [] if listener is None else [listener])
+def _hand_over(keeper: socket.socket, listener: Optional[int], bound: Optional[int], unbound: str) -> None:
+    """See Keeper._take_over: a letter for each descriptor, and the word for the last one."""
+    letters = ("-" if listener is None else "l") + ("-" if bound is None else "b")
+    descriptors = [each for each in (listener, bound) if each is not None]
+    socket.send_fds(keeper, [letters.encode() + unbound.encode()], descriptors)
 
 
 def _run(order: Dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ _AT_ONCE, _PAUSE = 1000, 0.001
 what a keeper does is not held to its plugin's limits."""
 _ROUND = 0.01
 """Seconds between two looks for what is left."""
+_LONGEST, _DESCRIPTOR = 64, 4
+"""Bytes of what the newborn process says, and of a descriptor that comes with it."""
 _OF_A_FAMILY = ("socket", "socketpair")
 
 Channel = Tuple[socket.socket, socket.socket]
@@ -68,6 +70,8 @@ class Keeper:
         self._channel = channel
         self._channel_at = channel.fileno()
         self._listener = -1
+        self._bound: Optional[int] = None
+        self._unbound = b""
         self._refused: Dict[str, int] = {}
         self._answered = 0
         self._told: Set[str] = set()
@@ -92,7 +96,7 @@ class Keeper:
             self._end = signal.SIGKILL, 0
         elif descriptor == self._channel_at:
             waiting.unregister(descriptor)
-            self._take_listener(waiting)
+            self._take_over(waiting)
         elif descriptor == self._listener:
             self._refuse(waiting)
         else:
@@ -101,12 +105,17 @@ class Keeper:
     def _patience(self) -> Optional[float]:
         return max(0.0, self._tell_at - time.monotonic()) * 1000 + 1 if self._refused else None
 
-    def _take_listener(self, waiting: Any) -> None:
-        _, notes, _, _ = self._channel.recvmsg(1, socket.CMSG_SPACE(4))
+    def _take_over(self, waiting: Any) -> None:
+        """From the newborn process: ``l`` or ``-``, ``b`` or ``-``, the word that takes the bound away; descriptors."""
+        said, notes, _, _ = self._channel.recvmsg(_LONGEST, socket.CMSG_SPACE(2 * _DESCRIPTOR))
         self._channel.close()
-        if notes:
-            self._listener = int.from_bytes(notes[0][2][:4], sys.byteorder)
+        found = notes[0][2] if notes else b""
+        if said[:1] == b"l":
+            self._listener = int.from_bytes(found[:_DESCRIPTOR], sys.byteorder)
             waiting.register(self._listener, select.POLLIN)
+        if said[1:2] == b"b":
+            self._bound = int.from_bytes(found[-_DESCRIPTOR:], sys.byteorder)
+            self._unbound = said[2:]
 
     def _refuse(self, waiting: Any) -> None:
         call = seccomp.answer(self._listener)
@@ -145,6 +154,9 @@ class Keeper:
 
     def _finish(self) -> None:
         """End what the plugin left, and tell how it ended itself."""
+        if self._bound is not None:
+            with contextlib.suppress(OSError):  # the host has removed the cgroup
+                os.write(self._bound, self._unbound)
         while True:
             end_below()
             if not self._reap():

@@ -1,15 +1,17 @@
 """What a host and one instance tell each other, over one stream socket.
 
-The newborn process says ``{"born": pid}``, with which the kernel tells the host its id as the host knows it. The host
-sends the *order* of what to start and, once the process is under its limits, that id, which is the plugin's
-``WEFT_PID``: in namespaces of its own, the plugin sees another one. The answer is ``{"ready": report}``, or
+The host sends the *order* of what to start, with the descriptors of a cgroup (cgroup.Ways). The newborn process enters
+that, and says ``{"born": pid, "unheld": why}``, with which the kernel tells the host its id as the host knows it; the
+``why`` is empty where it is under its limits. The host's answer is that id, which is the plugin's ``WEFT_PID``: in
+namespaces of its own, the plugin sees another one. Then it is told ``{"ready": report}``, or
 ``{"failed": why}``. The keeper says ``{"refused": {call: times}}``, and ``{"ended": status, "peak": bytes}``, after
 which nothing of the instance is left.
 
 An order has ``name``, ``folder`` (to run in), ``variables``, ``policy`` (see sandbox.confine), ``paths`` (searched
-after all of the plugin's own), ``site`` (whether the interpreter's packages are the plugin's), and ``argv``: what to
-execute; None: the plugin's side of weft. To the host each message is a line of JSON; from it each comes after its
-length.
+after all of the plugin's own), ``site`` (whether the interpreter's packages are the plugin's), ``argv`` (what to
+execute; None: the plugin's side of weft), and ``unbound``: what is written to the last descriptor when all is to end,
+so that nothing ends slowly for want of CPU time; empty: all descriptors are entrances. To the host each message is a
+line of JSON; from it each comes after its length.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from __future__ import annotations
 import json
 import os
 import select
-from typing import Any
+import socket
+from typing import Any, List, Tuple
 
 _LENGTH = 8
 """Hexadecimal digits."""
+MOST_DESCRIPTORS = 16
+"""That come with a message."""
 _PATIENCE = 1000
 """Milliseconds that a message waits for a host that does not read."""
 
@@ -45,6 +50,18 @@ def frame(message: Any) -> bytes:
 def listen(host: int) -> Any:
     """The host's next message, of which nothing is taken but itself. Raises EOFError when the host is gone."""
     return json.loads(_read(host, int(_read(host, _LENGTH), 16)))
+
+
+def listen_for_more(host: int) -> Tuple[Any, List[int]]:
+    """The host's next message, and the descriptors that came with it. Raises EOFError when the host is gone."""
+    end = socket.socket(fileno=host)
+    try:
+        head, descriptors, _, _ = socket.recv_fds(end, _LENGTH, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    finally:
+        end.detach()
+    if not head:
+        raise EOFError("the host is gone")
+    return json.loads(_read(host, int(head + _read(host, _LENGTH - len(head)), 16))), descriptors
 
 
 def _read(host: int, size: int) -> bytes:

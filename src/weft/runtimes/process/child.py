@@ -9,13 +9,14 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from weft.runtimes.launch import Ending, Output, last_lines
 from weft.runtimes.process.keeper_link import KeeperLink, Message
 from weft.runtimes.process.output import OutputReader
 from weft.runtimes.process.zygotes import Zygote
+from weft.sandbox.cgroups import Ways
 from weft.types import OutputLine
 from weft.zygote.birth import Ends
 from weft.zygote.messages import frame
@@ -39,11 +40,12 @@ class BirthError(OSError):
 class Child:
     """One instance's process. ``exited`` is a future of its return code (negative: the signal).
 
-    ``refused(calls)`` is told what the kernel was not allowed to do for it: times by name. ``report``: how each
-    protection is enforced (see sandbox.confine).
+    ``unheld``: why it is in no cgroup, or ''. ``refused(calls)`` is told what the kernel was not allowed to do for it:
+    times by name. ``report``: how each protection is enforced (see sandbox.confine).
     """
 
     pid: int
+    unheld: str
     report: Mapping[str, str]
 
     def __init__(self, output: Output, refused: Callable[[Mapping[str, int]], None]) -> None:
@@ -53,19 +55,14 @@ class Child:
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._pipes: list[_Pipe] = []
         self._handle: int | None = None
-        self._born: asyncio.Future[int] = loop.create_future()
+        self._born: asyncio.Future[tuple[int, str]] = loop.create_future()
         self._ready: asyncio.Future[Mapping[str, str]] = loop.create_future()
         self.exited: asyncio.Future[int] = loop.create_future()
         self.peak_memory: int | None = None
         self._link: KeeperLink | None = None
 
-    async def start(
-        self, zygote: Zygote, order: Mapping[str, Any], wire: int, place: Callable[[int], Awaitable[None]]
-    ) -> None:
-        """Let ``zygote`` start what ``order`` says, with ``wire``; ``place(pid)`` is awaited before it goes on.
-
-        Returns when it is confined, and about to run the plugin. Raises BirthError, and ZygoteLostError.
-        """
+    async def fork(self, zygote: Zygote, wire: int) -> None:
+        """Ask ``zygote`` for a process that will have ``wire``. Raises ZygoteLostError."""
         ours, theirs = socket.socketpair()
         self._link = KeeperLink(ours, self._hear, self._lost)
         with theirs:
@@ -77,14 +74,26 @@ class Child:
             finally:
                 for each in outputs:
                     os.close(each)
-        try:
-            await self._link.send(frame(order))
-            self.pid = await self._born
-            await place(self.pid)
-            await self._link.send(frame(self.pid))
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise ZygoteLostError(f"the zygote is gone: {error}") from error
+
+    async def begin(self, order: Mapping[str, Any], ways: Ways) -> None:
+        """Let it enter its cgroup by those ``ways``, and become what ``order`` says (see zygote.messages).
+
+        Returns when it has entered it. Raises BirthError, and ZygoteLostError.
+        """
+        await self._send(order, [*ways.entrances, *([] if ways.bound is None else [ways.bound])])
+        self.pid, self.unheld = await self._born
+
+    async def confined(self) -> None:
+        """Returns when it is confined, and about to run the plugin. Raises as ``begin``."""
+        await self._send(self.pid)
         self.report = await self._ready
+
+    async def _send(self, message: Any, descriptors: Sequence[int] = ()) -> None:
+        assert self._link is not None
+        try:
+            await self._link.send(frame(message), descriptors)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._loss() from error
 
     async def _fork(self, zygote: Zygote, ends: Ends) -> None:
         try:
@@ -113,8 +122,9 @@ class Child:
 
     def _hear(self, message: Message, pid: int | None) -> None:
         if "born" in message and not self._born.done():
-            self._born.set_result(pid or message["born"])
-            self._handle = _open_handle(self._born.result())
+            its = pid or message["born"]
+            self._born.set_result((its, message["unheld"]))
+            self._handle = _open_handle(its)
         elif "ready" in message and not self._ready.done():
             self._ready.set_result(message["ready"])
         elif "failed" in message:
@@ -127,13 +137,14 @@ class Child:
 
     def _lost(self) -> None:
         """No process of the instance is left, or none that could tell."""
-        known = self._born.done() and not self._born.cancelled() and self._born.exception() is None
-        self._fail(
-            BirthError("its process ended before it was ready") if known else ZygoteLostError("the zygote has ended")
-        )
+        self._fail(self._loss())
         if not self.exited.done():
             self.exited.set_result(-signal.SIGKILL)
         self._kill_process()
+
+    def _loss(self) -> OSError:
+        known = self._born.done() and not self._born.cancelled() and self._born.exception() is None
+        return BirthError("its process ended before it was ready") if known else ZygoteLostError("the zygote has ended")
 
     def _fail(self, error: OSError) -> None:
         for each in (self._born, self._ready):

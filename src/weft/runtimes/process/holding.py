@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from weft.runtimes.launch import Exceeded, Launch
-from weft.sandbox.cgroups import Cgroup, Cgroups, Hits
+from weft.sandbox.cgroups import Cgroup, Cgroups, Hits, Ways
 from weft.sandbox.level import NOT, Report
 from weft.sandbox.limits import Allowed, LimitHit, held
 from weft.sandbox.machine import unwatched
@@ -22,17 +22,32 @@ logger = logging.getLogger("weft.runtimes.process")
 class Hold:
     """What holds one instance. ``hit(limit)`` is called with each limit that it runs into.
 
-    ``exceeded``: the limit that it is ended for. ``peak``: the most memory that it used, in bytes; None: not known.
+    ``pid``: its process, once it runs. ``folder``: where it keeps its data. ``exceeded``: the limit that it is ended
+    for. ``peak``: the most memory that it used, in bytes; None: not known.
     """
 
-    def __init__(self, allowed: Allowed, hit: Callable[[LimitHit], None]) -> None:
+    def __init__(self, allowed: Allowed, hit: Callable[[LimitHit], None], folder: Path) -> None:
         self.allowed = allowed
         self.hit = hit
+        self.folder = folder
+        self.pid = 0
         self.exceeded: Exceeded | None = None
         self.peak: int | None = None
         self.cgroup: Cgroup | None = None
         self.missing = ""
         """Why there is no cgroup, although this host has them."""
+
+    @contextmanager
+    def ways(self) -> Iterator[Ways]:
+        """Into its cgroup: see sandbox.cgroups."""
+        with ExitStack() as opened:
+            ways = Ways()
+            try:
+                if self.cgroup is not None:
+                    ways = opened.enter_context(self.cgroup.ways())
+            except OSError as error:
+                self.missing = str(error)
+            yield ways
 
     def used_most(self) -> int | None:
         """Bytes of memory, so far; None where nobody counts. Blocks."""
@@ -63,39 +78,38 @@ class Holding:
         self._holds: set[Hold] = set()
         self._numbers = itertools.count(1)
 
-    async def prepare(self) -> None:
-        """To be awaited beside the start of a process: what holding it takes of time is then spent already."""
+    async def hold(self, launch: Launch, hit: Callable[[LimitHit], None]) -> Hold:
+        """What is to hold an instance that does not run yet: to be let go, or watched as soon as it does."""
         async with self._opening:
             if self._cgroups is None:
                 self._cgroups = await asyncio.to_thread(_open)
-        await asyncio.to_thread(self._cgroups.warm)
-
-    async def hold(self, launch: Launch, pid: int, hit: Callable[[LimitHit], None]) -> Hold:
-        """Hold the process ``pid``, which is to run nothing of the plugin before, and all that it starts."""
         limits = launch.limits
-        hold = Hold(Allowed(limits.memory, limits.processes, limits.disk, limits.cpu), hit)
-        await asyncio.to_thread(self._place, hold, f"{launch.name}-{next(self._numbers)}", pid)
-        keeper = await asyncio.to_thread(_parent, pid)
-        self._watcher.watch(hold, pid, hold.allowed, keeper=keeper, folder=launch.data_dir, cgroup=hold.cgroup)
-        self._holds.add(hold)
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watcher.run())
-            self._watching.add_done_callback(_told)
+        hold = Hold(Allowed(limits.memory, limits.processes, limits.disk, limits.cpu), hit, launch.data_dir)
+        await asyncio.to_thread(self._make, hold, f"{launch.name}-{next(self._numbers)}")
         return hold
 
-    def _place(self, hold: Hold, name: str, pid: int) -> None:
+    def _make(self, hold: Hold, name: str) -> None:
         assert self._cgroups is not None
         allowed = hold.allowed
         try:
             hold.cgroup = self._cgroups.make(name, memory=allowed.memory, cpu=allowed.cpu, processes=allowed.processes)
-            if hold.cgroup is not None:
-                hold.cgroup.add(pid)
         except OSError as error:
             hold.missing = str(error)
-            if hold.cgroup is not None:
-                with suppress(OSError):
-                    hold.cgroup.remove()
-                hold.cgroup = None
+
+    async def watch(self, hold: Hold, pid: int, unheld: str) -> None:
+        """From now on it is the process ``pid``, and all that it starts; ``unheld``: why it is in no cgroup, or ''."""
+        hold.pid = pid
+        hold.missing = hold.missing or unheld
+        if hold.missing and hold.cgroup is not None:
+            with suppress(OSError):  # it entered a part of it: that goes with the host's others
+                await asyncio.to_thread(hold.cgroup.remove, 0.0)
+            hold.cgroup = None
+        keeper = await asyncio.to_thread(_parent, pid)
+        self._watcher.watch(hold, pid, hold.allowed, keeper=keeper, folder=hold.folder, cgroup=hold.cgroup)
+        self._holds.add(hold)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watcher.run())
+            self._watching.add_done_callback(_told)
 
     async def let_go(self, hold: Hold) -> None:
         """Once its processes have ended; what still runs in its cgroup is ended."""

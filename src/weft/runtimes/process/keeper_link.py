@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _CREDENTIALS = struct.Struct("iII")
@@ -39,9 +39,12 @@ class KeeperLink:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(end, self._read)
 
-    async def send(self, data: bytes) -> None:
-        """Send it whole. Raises OSError where the other end is gone."""
-        await self._loop.sock_sendall(self._end, data)
+    async def send(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send it whole, with ``descriptors``. Raises OSError where the other end is gone."""
+        if self._end.fileno() == -1:
+            raise BrokenPipeError("the other end was closed before")
+        sent = socket.send_fds(self._end, [data], descriptors) if descriptors else 0  # it is empty: some of it fits
+        await self._loop.sock_sendall(self._end, data[sent:])
 
     def hang_up(self) -> None:
         """Tell the keeper to end the instance; what it has to say of that is still heard."""

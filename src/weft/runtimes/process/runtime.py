@@ -52,8 +52,8 @@ class ProcessRuntime:
     """See runtimes.launch.Runtime."""
 
     def __init__(self) -> None:
-        self._spawner = Spawner()
         self._holding = Holding()
+        self._spawner = Spawner(self._holding)
 
     async def start(self, launch: Launch, output: Output) -> ProcessInstance:
         """See runtimes.launch.Runtime. ``limits.startup`` bounds it all."""
@@ -82,9 +82,7 @@ class ProcessRuntime:
 class ProcessInstance:
     """See runtimes.launch.Instance."""
 
-    pid: int
     facts: Facts
-    _preparing: asyncio.Task[None]
 
     def __init__(self, launch: Launch, spawner: Spawner, holding: Holding) -> None:
         self._launch = launch
@@ -126,24 +124,25 @@ class ProcessInstance:
         self.ready = True
 
     async def _spawn(self, wire: int, output: Output) -> Child:
-        self._preparing = asyncio.create_task(self._holding.prepare())
         try:
-            child = await self._spawner.spawn(self._launch, wire, output, self._on_refused, self._place)
+            child = await self._spawner.spawn(self._launch, wire, output, self._on_refused, self._bound)
             self._child, self._end = child, asyncio.create_task(self._let_go(child))  # ours before we wait again
             return child
         except OSError as error:
             raise self.start_failed(f"its process cannot be started: {error}") from error
-        finally:
-            self._preparing.cancel()
-            await asyncio.wait([self._preparing])
 
-    async def _place(self, pid: int) -> None:
-        """Put the process under its limits, before any code of the plugin runs in it."""
-        self.pid = pid
-        await self._preparing
+    async def _bound(self) -> Hold:
+        """The limits that its process is to enter before any code of the plugin runs in it."""
         if self._hold is not None:  # of a first attempt, whose zygote ended
             await self._holding.let_go(self._hold)
-        self._hold = await self._holding.hold(self._launch, pid, self._on_hit)
+        self._hold = await self._holding.hold(self._launch, self._on_hit)
+        return self._hold
+
+    @property
+    def pid(self) -> int:
+        """See runtimes.launch.Instance."""
+        assert self._hold is not None
+        return self._hold.pid
 
     def _reached(self, report: Mapping[str, str]) -> Sandbox:
         """What the sandbox came to. Raises StartFailed where all of it is required and not there."""

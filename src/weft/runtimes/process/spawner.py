@@ -10,35 +10,37 @@ from typing import Any
 
 from weft.runtimes.launch import Launch, Output
 from weft.runtimes.process.child import BirthError, Child, ZygoteLostError
+from weft.runtimes.process.holding import Hold, Holding
 from weft.runtimes.process.variables import own_folders, process_variables
 from weft.runtimes.process.zygotes import HOST, WEFT, Environment, Zygote, Zygotes, exec_argv
 from weft.sandbox.rules import interpreter_folders, policy
 from weft.zygote.birth import WIRE
 
 Refused = Callable[[Mapping[str, int]], None]
-Place = Callable[[int], Awaitable[None]]
+Bound = Callable[[], Awaitable[Hold]]
 
 
 class Spawner:
-    """Starts the processes of one host."""
+    """Starts the processes of one host, each held as ``holding`` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
         self._zygotes = Zygotes()
         self._held: dict[Child, Zygote] = {}
 
-    async def spawn(self, launch: Launch, wire: int, output: Output, refused: Refused, place: Place) -> Child:
-        """Start a process for ``launch``; see Child.start for the rest.
+    async def spawn(self, launch: Launch, wire: int, output: Output, refused: Refused, bound: Bound) -> Child:
+        """Start a process for ``launch``, held by what ``bound()`` makes; see Child.start for the rest.
 
         Where the environment's own zygote cannot be used, the host's executes the interpreter instead: with the same
         keeper, sandbox and limits. ``release`` the child when it has ended. Raises OSError.
         """
         environment = Environment(launch.interpreter[0], launch.helpers)
         try:
-            return await self._start(environment, launch, None, wire, output, refused, place)
+            return await self._start(environment, launch, None, wire, output, refused, bound)
         except ZygoteLostError as error:
             launch.report("no_zygote", f"{launch.name} is started by exec: {error}")
         argv = exec_argv(launch.interpreter, launch.helpers, WIRE)
-        return await self._start(HOST, launch, argv, wire, output, refused, place)
+        return await self._start(HOST, launch, argv, wire, output, refused, bound)
 
     async def _start(
         self,
@@ -48,17 +50,22 @@ class Spawner:
         wire: int,
         output: Output,
         refused: Refused,
-        place: Place,
+        bound: Bound,
     ) -> Child:
         child = Child(output, refused)
-        order = await asyncio.to_thread(_order, launch, argv)
         try:
             zygote = await self._zygotes.lease(environment, process_variables(os.environ, None, (), {}))
         except OSError as error:
             raise BirthError(f"{environment.python} cannot be run: {error}") from error
         self._held[child] = zygote
         try:
-            await child.start(zygote, order, wire, place)
+            await child.fork(zygote, wire)
+            hold = await bound()
+            order = await asyncio.to_thread(_order, launch, argv)  # while it is forked
+            with hold.ways() as ways:
+                await child.begin({**order, "unbound": ways.unbound}, ways)
+            await self._holding.watch(hold, child.pid, child.unheld)
+            await child.confined()
         except BaseException as error:
             zygote.lost = zygote.lost or isinstance(error, ZygoteLostError)
             child.kill()

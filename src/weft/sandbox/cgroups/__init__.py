@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from weft.sandbox.cgroups.cgroup import Cgroup, Part
+from weft.sandbox.cgroups.cgroup import Cgroup, Part, Ways
 from weft.sandbox.cgroups.figures import CONTROLLERS, Hits, Usage
 from weft.sandbox.cgroups.files import members, read, write
 from weft.sandbox.cgroups.hosts import Host
@@ -17,7 +17,7 @@ from weft.sandbox.cgroups.places import Ground, Place, survey
 
 logger = logging.getLogger("weft")
 
-__all__ = ["Cgroup", "Cgroups", "Hits", "Usage"]
+__all__ = ["Cgroup", "Cgroups", "Hits", "Usage", "Ways"]
 
 _NEVER_HERE = "/\0\n"
 """Characters that no name of a cgroup has."""
@@ -91,17 +91,6 @@ class Cgroups:
                 remove(part.folder, 1.0)
             raise
         return Cgroup(name, parts, {"memory", "processes"} if cpu is None else CONTROLLERS)
-
-    def warm(self) -> None:
-        """Wait for the kernel once, so that whatever is added within the next 10 ms is added at once.
-
-        Moving a process is exclusive with starting one, and the kernel waits for all cores (an RCU grace period,
-        7 to 15 ms) before the first move of several. Done beside the start of a process, it costs nothing.
-        """
-        for place in self._places[:1]:
-            with suppress(OSError):
-                own = place.folder / Host.this().leaf if place.alone else place.own
-                write(own / "cgroup.procs", "0")  # into the cgroup that it is in
 
     def sweep(self, within: float = 5.0) -> list[str]:
         """Remove what killed hosts of this user left behind, and end what still runs in there; returns its names.

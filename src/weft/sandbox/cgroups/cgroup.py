@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -47,6 +49,19 @@ class Part:
                 write(path, each.value)
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Descriptors by which a process that may open no file of a cgroup gets into it, and frees it of a bound.
+
+    ``entrances``: writing ``0`` to each of them puts the writer into it, and all that it starts from then on.
+    ``bound``: writing ``unbound`` to it takes the bound of CPU time away; None: there is no such bound.
+    """
+
+    entrances: tuple[int, ...] = ()
+    bound: int | None = None
+    unbound: str = ""
+
+
 class Cgroup:
     """What holds one instance to its limits. Every method blocks, for milliseconds: none is for the event loop.
 
@@ -64,14 +79,22 @@ class Cgroup:
         """Of the hierarchy that keeps one of ``limits``."""
         return self._by[CONTROLLERS[limit]].version
 
-    def add(self, pid: int) -> None:
-        """Put a process and what it will start into it; what it has started, or uses by now, is not moved.
+    @contextmanager
+    def ways(self) -> Iterator[Ways]:
+        """Open as long as the context. Raises OSError."""
+        with ExitStack() as opened:
 
-        The first of several within some milliseconds waits for the kernel, 7 to 15 ms: see ``Cgroups.warm``.
-        Raises ProcessLookupError where it has ended, OSError.
-        """
-        for part in self._parts:
-            write(part.folder / "cgroup.procs", str(pid))
+            def opening(folder: Path, file: str) -> int:
+                descriptor = os.open(folder / file, os.O_WRONLY | os.O_CLOEXEC)
+                opened.callback(os.close, descriptor)
+                return descriptor
+
+            entrances = tuple(opening(part.folder, part.terms.ENTRANCE) for part in self._parts)
+            if "cpu" not in self.limits:
+                yield Ways(entrances)
+                return
+            part = self._by["cpu"]
+            yield Ways(entrances, opening(part.folder, part.terms.UNBOUND.file), part.terms.UNBOUND.value)
 
     def usage(self) -> Usage:
         """What its processes use and used. Nothing is known once it is removed. Raises OSError."""

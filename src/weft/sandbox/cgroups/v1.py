@@ -7,6 +7,12 @@ import os
 from weft.sandbox.cgroups.figures import PERIOD, THREADS_EACH, Setting
 from weft.sandbox.cgroups.files import Reader, keyed, number
 
+ENTRANCE = "tasks"
+"""Who writes 0 to this file is in the cgroup, without the wait (an RCU grace period, 7 to 15 ms) that it takes to move
+a whole process, or another one; a process of one thread is whole (Linux 5.5, cgroup_procs_write_start)."""
+UNBOUND = Setting("cpu", "cpu.cfs_quota_us", "-1")
+"""Takes the bound of CPU time away."""
+
 
 def settings(memory: int, cpu: float | None, processes: int) -> list[Setting]:
     """What is written for these limits, in this order. Memory with swap cannot be below memory, so it comes second."""

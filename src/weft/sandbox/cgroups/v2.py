@@ -7,6 +7,11 @@ import os
 from weft.sandbox.cgroups.figures import PERIOD, THREADS_EACH, Setting
 from weft.sandbox.cgroups.files import Reader, keyed, number
 
+ENTRANCE = "cgroup.procs"
+"""Who writes 0 to this file is in the cgroup."""
+UNBOUND = Setting("cpu", "cpu.max", "max")
+"""Takes the bound of CPU time away."""
+
 
 def settings(memory: int, cpu: float | None, processes: int) -> list[Setting]:
     """What is written for these limits."""
