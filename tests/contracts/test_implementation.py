@@ -309,7 +309,7 @@ MISMATCHES += [
 ]
 
 
-@pytest.mark.parametrize(("name", "member", "message"), MISMATCHES, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("name", "member", "message"), MISMATCHES, ids=[f"{m[0]}-{m[2]:.60}" for m in MISMATCHES])
 def test_what_does_not_match_is_refused_with_both_sides(name, member, message):
     provider = Bare()
     provider.__dict__[name] = member
