@@ -1,16 +1,20 @@
 """What a host asks of its engine fails at each of its steps: what ran goes on, and nothing is left."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 HOST = Path(__file__).parent / "driver" / "engine_host.py"
 EXPECTED = {"StorageFailed", "StartFailed", "EnvironmentFailed", "PackageError", "ManifestError"}
+HALF = (".partial-", ".unpack-", ".new-")
+"""How the names begin of what is being written or removed."""
 APP = """
 # /// script
 # dependencies = []
@@ -48,19 +52,24 @@ class Host:
     def left(self):
         """The releases on the disk, the data folders, and what is half written."""
         copies = [each for each in self.state.glob("loaded/*/*") if each.is_dir()]
-        half = [each for kind in (".partial-*", ".unpack-*", ".new-*") for each in self.state.rglob(kind)]
+        half = [each for _, *names in os.walk(self.state) for each in chain(*names) if each.startswith(HALF)]
         data = {each.name for each in self.state.glob("data/*")} - {"extra"}
         return len(copies), data, half
+
+    def at_rest(self, copies):
+        """``left()`` once so many copies are there: what a release leaves is removed after its drain."""
+        deadline = time.monotonic() + 5
+        while ((left := self.left())[0], left[2]) != (copies, []):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.01)
+        return left
 
     def check_left(self, expected):
         """What could not be removed goes with the next change."""
         if self.left() != expected:
             succeed(self, ("load", self.source("extra", "extra")))
             succeed(self, ("unload", "extra"))
-        deadline = time.monotonic() + 5
-        while self.left() != expected and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert self.left() == expected
+        assert self.at_rest(expected[0]) == expected
 
     def close(self):
         with self.process as process:  # its end is that of what it reads
@@ -112,7 +121,7 @@ def test_what_fails_at_a_step_has_changed_nothing(host, some, what, lasting):
             succeed(host, each)
         with host.faults.recording() as steps:
             goal = succeed(host, command)
-        left = host.left()
+        left = host.at_rest(len(goal["releases"]))
         if "shop" in goal["answers"]:
             succeed(host, ("unload", "shop"))
     for step in some(steps, 3):
