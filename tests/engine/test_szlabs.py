@@ -160,12 +160,22 @@ def Execute(ctx):
     return "left in good order"
 """
 HEEDLESS = """
-import threading, time
+import time
 
 def Execute(ctx):
     ctx.set_value("began", True)
     for _ in range(100):
         time.sleep(0.05)
+"""
+HEEDLESS_UNTIL_GONE = """
+import time
+
+def Execute(ctx):
+    ctx.set_value("began", True)
+    for _ in range(1000):
+        if ctx.get_value("unloaded"):
+            return
+        time.sleep(0.01)
 """
 
 
@@ -184,6 +194,7 @@ def unloaded(run, tmp_path):
                 while not context.get_value("began"):
                     await asyncio.sleep(0.01)
                 await engine.unload(plugin.name)
+                context.set_value("unloaded", True)
                 (result,) = await asyncio.gather(work, return_exceptions=True)
                 return result, context, pids
 
@@ -218,7 +229,7 @@ def test_what_does_not_heed_it_ends_with_its_process_and_the_memory_is_given_bac
 
 def test_inline_what_still_runs_is_named(plugin, unloaded):
     events = []
-    unloaded(with_limits(plugin(HEEDLESS), "inline", drain="200ms"), events)
+    unloaded(with_limits(plugin(HEEDLESS_UNTIL_GONE), "inline", drain="200ms"), events)
     (left,) = [event for event in events if event.kind == "left_running"]
     assert "goes on in this process: Execute at " in left.message
     assert "sample.py:" in left.message
