@@ -18,7 +18,7 @@ serve: $(STAMPS)/server ## set everything up and serve the examples on http://lo
 
 test: check ## the gates, then every test with branch coverage (ARGS="-k name" for some)
 	@mkdir -p build/coverage
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 check: $(STAMPS)/dev ## lint, formatting, types, layers
 	$(BIN)/ruff check $(SOURCES)
