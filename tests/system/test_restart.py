@@ -209,15 +209,24 @@ def test_a_port_in_use_is_named(tmp_path):
 
 def test_a_second_signal_ends_it_at_once(weft_server, client):
     server = weft_server()
-    slow = "import time\nwhile True: time.sleep(0.1)\n"
+    begun = server.state / "data" / "slow" / "begun"
+    slow = "import os, time\nopen(os.environ['WEFT_DATA_DIR'] + '/begun', 'w').close()\nwhile True: time.sleep(0.1)\n"
     thread = threading.Thread(target=lambda: _deploy_and_forget(client(server), slow))
     thread.start()
-    time.sleep(0.5)
+    _until(begun.exists)
     os.kill(server.process.pid, signal.SIGINT)
-    time.sleep(0.3)
+    _until(lambda: "\nstopping: " in server.text)
     os.kill(server.process.pid, signal.SIGINT)
-    server.process.wait(30)
+    assert server.process.wait(9) == 1  # sooner than what is under way may take to finish
+    assert "Traceback" not in server.text
     thread.join()
+
+
+def _until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _deploy_and_forget(client, text):

@@ -26,6 +26,7 @@ def serve(session: Session, paths: tuple[Path, ...], config: Path | None, **flag
 
     Each PATH is a plugin or a folder of plugins: loaded first, and not removable by clients.
     """
+    import asyncio
     import gc
     import os
 
@@ -41,7 +42,10 @@ def serve(session: Session, paths: tuple[Path, ...], config: Path | None, **flag
     flags["state"] = str(given.absolute()) if given else None
     settings = read_settings(config, os.environ, flags, note=session.output.progress)
     configure_logging(settings.log_level)
-    uvloop.run(run(settings, paths, say=session.output.say))
+    try:
+        uvloop.run(run(settings, paths, say=session.output.say))
+    except asyncio.CancelledError as ended:
+        raise KeyboardInterrupt from ended  # a second signal: exit code 1, and no more to say
 
 
 COMMANDS = (serve,)

@@ -111,7 +111,7 @@ class Server:
             stack.callback(self.store.close)
             await stack.enter_async_context(self._written())
             await stack.enter_async_context(self.engine)
-            stack.push_async_callback(self.operator.close, 0.0 if self._debugging else CHANGES_GRACE)
+            stack.push_async_callback(self._end_changes)
             stack.push_async_callback(self.trials.close)
             stack.push_async_callback(self.loader.close)
             await stack.enter_async_context(self._listening())
@@ -125,6 +125,12 @@ class Server:
         if self._debugging:
             await self._end_debugged()
         await self._stack.aclose()
+
+    async def _end_changes(self) -> None:
+        """What is under way may finish, unless a debugger may have stopped it, or the server is to end at once."""
+        task = asyncio.current_task()
+        at_once = self._debugging or (task is not None and task.cancelling() > 0)
+        await self.operator.close(0.0 if at_once else CHANGES_GRACE)
 
     async def _end_debugged(self) -> None:
         """What a debugger has stopped finishes nothing any more."""
