@@ -67,6 +67,15 @@ class Storm:
                 time.sleep(BETWEEN)
             return served.result()
 
+    def is_over(self, seconds: float) -> bool:
+        """Whether all that were hurt answer again, within so many seconds."""
+        deadline = time.monotonic() + seconds
+        hurt = set(VICTIMS)
+        while hurt and time.monotonic() < deadline:
+            hurt -= {victim for victim in hurt if get(self.port, "/", f"{victim}.localhost", timeout=0.2) is not None}
+            time.sleep(0.02)
+        return not hurt
+
     def _served(self, pool: ThreadPoolExecutor, seconds: float) -> Future[Seen]:
         program = [sys.executable, str(ROOT / "benchmarks/harness/pacing.py"), str(self.port), str(RATE), str(seconds)]
         return pool.submit(lambda: json.loads(output([*program, *SERVING], seconds + 60)))
