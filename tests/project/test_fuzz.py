@@ -6,7 +6,7 @@ import pytest
 
 import fuzz
 
-SECONDS = 18.0
+SECONDS = 9.0
 
 
 @pytest.mark.parametrize("name", fuzz.READERS)
