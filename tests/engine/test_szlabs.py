@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import weft
-from weft.errors import DrainEnded, LoadFailed, ManifestError, StartFailed
+from weft.errors import DrainEnded, LoadFailed, ManifestError, PackageError, StartFailed
 
 EXTENSION = r"""
 #define PY_SSIZE_T_CLEAN
@@ -149,6 +151,98 @@ def test_code_from_a_repository_is_upgraded_from_the_same_source(plugin, run, tm
             assert await task.execute(weft.TaskContext()) == 2
 
     run(main())
+
+
+@pytest.fixture
+def silent():
+    """A listening socket that nobody answers at, and the address of a repository there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener, f"https://127.0.0.1:{listener.getsockname()[1]}/code.git"
+
+
+async def asked(listener):
+    """A connection of git's, which waits for an answer."""
+    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+    return connection
+
+
+@pytest.mark.system_package("git")
+def test_a_repository_that_does_not_answer_holds_up_no_other_load(plugin, run, tmp_path, silent):
+    listener, url = silent
+    afar = plugin(folder="afar", source={"mode": "remote_git", "path": url})
+    near = plugin("def Execute(ctx):\n    return 1\n", "near", source={"mode": "local_so", "path": "sample.so"})
+    lines = []
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as engine:
+            loading = asyncio.create_task(engine.load(afar, progress=lines.append))
+            with await asked(listener):
+                await engine.load(near)
+                assert await engine.use(weft.Task, "near").execute(weft.TaskContext()) == 1
+                await engine.unload("near")
+                await engine.load(near)
+                assert not loading.done()
+            listener.close()
+            with pytest.raises(PackageError, match=f"repository {url}: git says"):
+                await loading
+            assert list(engine.plugins) == ["near"]
+
+    run(main())
+    assert lines == [f"afar: fetching {url}"]
+
+
+@pytest.mark.system_package("git")
+def test_a_load_that_is_cancelled_ends_its_git(plugin, run, tmp_path, silent, below):
+    listener, url = silent
+    afar = plugin(folder="afar", source={"mode": "remote_git", "path": url})
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as engine:
+            loading = asyncio.create_task(engine.load(afar))
+            with await asked(listener):
+                assert any("git fetch" in each.command for each in below(os.getpid()))
+                loading.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await loading
+                assert not any("git" in each.command for each in below(os.getpid()))
+
+    run(main())
+    assert not list((tmp_path / "state/loaded").rglob("checkout"))
+
+
+OURS = """
+[project]
+name = "its-own"
+version = "9.0.0"
+
+[tool.weft]
+entry = "sample:work"
+provides = ["task"]
+"""
+
+
+@pytest.mark.system_package("git")
+def test_a_repository_that_says_what_it_is_does_so_in_an_event(plugin, run, tmp_path):
+    code = plugin("def work(ctx):\n    return 3\n", "code")
+    (code / "pyproject.toml").write_text(OURS)
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "x"]):
+        subprocess.run(["git", *command], cwd=code, check=True, capture_output=True)
+    events = []
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as engine:
+            engine.listen(events.append)
+            source = plugin(folder="outer", source={"mode": "remote_git", "path": f"file://{code}"})
+            (loaded,) = await engine.load(source)
+            assert (loaded.name, loaded.version) == ("outer", "9.0.0")
+            assert await engine.use(weft.Task).execute(weft.TaskContext()) == 3
+
+    run(main())
+    (told,) = [each for each in events if each.kind == "described_elsewhere"]
+    assert told.plugin == "outer"
+    assert "its pyproject.toml says what the plugin is, and plugin.json gives its name alone" in told.message
 
 
 LOOPS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -17,8 +18,9 @@ import pytest
 from weft.errors import PackageError
 from weft.manifest import read_manifest
 from weft.manifest.model import Git
+from weft.packages.checkout import Checkouts
 from weft.packages.git import fetch
-from weft.packages.sources import open_source
+from weft.packages.sources import Source, open_source
 
 pytestmark = pytest.mark.system_package("git")
 IDENTITY = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.file.allow=always"]
@@ -54,10 +56,14 @@ def repository(tmp_path):
     return Repository(tmp_path / "code", sample__py="def Execute(ctx):\n    return 1\n")
 
 
+def fetched(git: Git, into: Path, *, deadline: float = 20) -> str:
+    return asyncio.run(fetch(git, into, deadline=deadline))
+
+
 def refused(url: str, tmp_path: Path, deadline: float = 20, **more: str) -> str:
     began = time.monotonic()
     with pytest.raises(PackageError) as error:
-        fetch(Git(url=url, **more), tmp_path / "into", deadline=deadline)
+        fetched(Git(url=url, **more), tmp_path / "into", deadline=deadline)
     assert time.monotonic() - began < deadline + 10
     assert url.rpartition("@")[2] in str(error.value)
     return str(error.value)
@@ -68,17 +74,17 @@ def test_a_branch_or_a_tag_is_fetched(tmp_path, repository, ref):
     git(repository.folder, "tag", "v1")
     git(repository.folder, "branch", "topic")
     second = repository.commit(sample__py="second\n")
-    commit = fetch(Git(url=repository.url, ref=ref), tmp_path / "into")
+    commit = fetched(Git(url=repository.url, ref=ref), tmp_path / "into")
     assert commit == (second if ref in ("", "main") else repository.first)
     assert ("second" in (tmp_path / "into/sample.py").read_text()) == (commit == second)
 
 
 def test_a_commit_may_be_the_ref(tmp_path, repository):
-    assert fetch(Git(url=repository.url, ref=repository.first), tmp_path / "into") == repository.first
+    assert fetched(Git(url=repository.url, ref=repository.first), tmp_path / "into") == repository.first
 
 
 def test_a_branch_that_moved_is_told(tmp_path, repository):
-    assert fetch(Git(url=repository.url, ref="main", commit=repository.first), tmp_path / "before")
+    assert fetched(Git(url=repository.url, ref="main", commit=repository.first), tmp_path / "before")
     second = repository.commit()
     said = refused(repository.url, tmp_path, ref="main", commit=repository.first)
     assert f"main has moved: expected commit {repository.first}, found {second}" in said
@@ -130,11 +136,89 @@ def test_one_that_asks_for_a_password(tmp_path, monkeypatch):
     assert "it asks for a password or a key" in said
 
 
+SSH = """#!/bin/sh
+# As ssh: options, host, command; the host is this machine.
+echo "$@" >> "$SSH_LOG"
+while [ "${1#-}" != "$1" ]; do
+    [ "$1" = -G ] && exit 0
+    case "$1" in -i|-o|-p) shift ;; esac
+    shift
+done
+shift
+exec sh -c "$*"
+"""
+
+
+@pytest.fixture
+def ssh(tmp_path, monkeypatch):
+    """A program in the place of ssh, which runs the command on this machine, and the file with its arguments."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "ssh").write_text(SSH)
+    (folder / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.setenv("SSH_LOG", str(tmp_path / "ssh.log"))
+    return folder / "ssh", tmp_path / "ssh.log"
+
+
+def test_code_comes_over_ssh_which_is_told_to_ask_for_nothing(tmp_path, repository, ssh):
+    git(repository.folder, "tag", "v1")
+    repository.commit(sample__py="second\n")
+    for number, url in enumerate(
+        [f"ssh://ada@code.example:2222{repository.folder}", f"ada@code.example:{repository.folder}"]
+    ):
+        into = tmp_path / f"into{number}"
+        assert fetched(Git(url=url, ref="v1"), into) == repository.first
+        assert "return 1" in (into / "sample.py").read_text()
+    calls = [line for line in ssh[1].read_text().splitlines() if "git-upload-pack" in line]
+    assert len(calls) == 2
+    assert all("-oBatchMode=yes" in call and "ada@code.example git-upload-pack" in call for call in calls)
+    assert "-p 2222" in calls[0]
+
+
+@pytest.mark.parametrize("said", ["environment", "configuration"])
+def test_the_operators_own_ssh_command_holds(tmp_path, repository, ssh, monkeypatch, said):
+    if said == "environment":
+        monkeypatch.setenv("GIT_SSH_COMMAND", f"{ssh[0]} -i {tmp_path}/key")
+    else:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        git(tmp_path, "config", "--global", "core.sshCommand", f"{ssh[0]} -i {tmp_path}/key")
+    fetched(Git(url=f"ssh://code.example{repository.folder}"), tmp_path / "into")
+    called = ssh[1].read_text()
+    assert f"-i {tmp_path}/key " in called
+    assert "BatchMode" not in called
+
+
+def test_an_ssh_that_is_refused_and_one_that_is_silent(tmp_path, ssh):
+    url = "ssh://code.example/code.git"
+    ssh[0].write_text("#!/bin/sh\necho 'ada@code.example: Permission denied (publickey,password).' >&2\nexit 255\n")
+    assert "it asks for a password or a key" in refused(url, tmp_path)
+    ssh[0].write_text("#!/bin/sh\nexec sleep 60\n")
+    assert "did not answer within 1 s" in refused(url, tmp_path / "again", deadline=1)
+
+
+ASKING = """#!/bin/sh
+[ "$1" = -G ] && exit 0
+if (: < /dev/tty) 2>/dev/null; then echo "there is a terminal" >&2; fi
+echo "askpass: $SSH_ASKPASS_REQUIRE" >&2
+exit 255
+"""
+
+
+def test_an_ssh_of_the_operators_has_no_terminal_and_no_window_to_ask_in(tmp_path, ssh, monkeypatch):
+    ssh[0].write_text(ASKING)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh[0]))
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    said = refused("ssh://code.example/code.git", tmp_path)
+    assert "askpass: never" in said
+    assert "there is a terminal" not in said
+
+
 def test_a_password_in_the_address_is_not_shown(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(PackageError) as error:
-            fetch(Git(url=f"https://ada:secret@127.0.0.1:{port}/code.git"), tmp_path / "into", deadline=1)
+            fetched(Git(url=f"https://ada:secret@127.0.0.1:{port}/code.git"), tmp_path / "into", deadline=1)
     assert "secret" not in str(error.value)
     assert f"127.0.0.1:{port}/code.git" in str(error.value)
 
@@ -143,7 +227,7 @@ def test_submodules_come_along(tmp_path, repository):
     inner = Repository(tmp_path / "inner", deep__py="deep\n")
     git(repository.folder, "submodule", "--quiet", "add", inner.url, "lib")
     repository.commit()
-    fetch(Git(url=repository.url), tmp_path / "into")
+    fetched(Git(url=repository.url), tmp_path / "into")
     assert (tmp_path / "into/lib/deep.py").read_text() == "deep\n"
 
 
@@ -180,9 +264,18 @@ def manifest(folder: Path, url: str, **more: str) -> Path:
     return folder
 
 
+def opened_from(folder: Path, tmp_path: Path) -> Source:
+    """The plugin in this folder, with its code."""
+
+    async def main() -> Source:
+        return await Checkouts(asyncio.to_thread).complete(open_source(folder, None, tmp_path), tmp_path)
+
+    return asyncio.run(main())
+
+
 def test_a_plugin_from_a_repository_is_a_folder_with_its_code_and_its_requirements(tmp_path, repository):
     commit = repository.commit(requirements__txt="idna>=3\n")
-    opened = open_source(manifest(tmp_path / "named", repository.url), None, tmp_path)
+    opened = opened_from(manifest(tmp_path / "named", repository.url), tmp_path)
     assert (opened.manifest.name, opened.manifest.description) == ("sample", "From afar")
     assert (opened.manifest.entry, opened.manifest.requires.packages) == ("sample:Execute", ("idna>=3",))
     assert opened.manifest.git is None
@@ -194,15 +287,47 @@ def test_the_repositorys_own_plugin_json_says_which_module(tmp_path, repository)
     source = {"mode": "local_so", "path": "second.so"}
     own = json.dumps({"name": "its-own", "version": "9.0.0", "source": source})
     repository.commit(second__py="def Execute(ctx): ...\n", plugin__json=own)
-    opened = open_source(manifest(tmp_path / "named", repository.url), None, tmp_path)
+    opened = opened_from(manifest(tmp_path / "named", repository.url), tmp_path)
     assert (opened.manifest.name, opened.manifest.version, opened.manifest.entry) == (
         "sample", "0.1.0", "second:Execute",
     )  # fmt: skip
+
+
+OURS = """
+[project]
+name = "its-own"
+version = "9.0.0"
+
+[tool.weft]
+entry = "third:work"
+provides = ["task"]
+"""
+
+
+def test_a_repository_that_is_a_plugin_of_weft_says_what_it_is(tmp_path, repository):
+    repository.commit(third__py="def work(ctx): ...\n", pyproject__toml=OURS)
+    opened = opened_from(manifest(tmp_path / "named", repository.url), tmp_path)
+    assert (opened.manifest.name, opened.manifest.version, opened.manifest.entry) == (
+        "sample", "9.0.0", "third:work",
+    )  # fmt: skip
+    assert opened.note == (
+        f"repository {repository.url}: its pyproject.toml says what the plugin is, and plugin.json gives its name "
+        "alone: version 9.0.0"
+    )
+    outer = json.loads((tmp_path / "named/plugin.json").read_text())
+    routes = [{"route": "/a", "method": "GET", "label": "a"}]
+    (tmp_path / "named/plugin.json").write_text(
+        json.dumps({**outer, "http_services": {"driver": "asgi", "routes": routes}})
+    )
+    with pytest.raises(
+        PackageError, match=r"pyproject\.toml says .* http_services of plugin\.json would not be served"
+    ):
+        opened_from(tmp_path / "named", tmp_path / "again")
 
 
 def test_several_modules_need_a_name(tmp_path, repository):
     repository.commit(other__py="x = 1\n", sample__py="y = 1\n")
     git(repository.folder, "mv", "sample.py", "third.py")
     repository.commit()
-    with pytest.raises(PackageError, match="not exactly one module or package"):
-        open_source(manifest(tmp_path / "named", repository.url), None, tmp_path)
+    with pytest.raises(PackageError, match=f"repository {repository.url}: it has not exactly one module or package"):
+        opened_from(manifest(tmp_path / "named", repository.url), tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import ExitStack, asynccontextmanager
@@ -11,24 +12,33 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from secrets import token_hex
+from typing import ParamSpec, TypeVar
 
 from weft.engine.finished import finished
 from weft.errors import PackageError, StorageFailed
 from weft.manifest import Manifest, check_placed, find_plugins
 from weft.manifest.installed import installed_folder, read_installed
+from weft.packages.checkout import Checkouts
 from weft.packages.contents import ContentStore
+from weft.packages.durable import remove_tree
 from weft.packages.exclusive import exclusive_if_free
-from weft.packages.sources import open_source, stored_manifest
+from weft.packages.programs import quiet
+from weft.packages.sources import Source, open_source, stored_manifest
+from weft.types import Progress
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
 class Copied:
-    """A plugin whose files are safe from changes. ``source`` is what it was copied from."""
+    """A plugin whose files are safe from changes. ``source`` is what it was copied from; ``note``: see Source."""
 
     source: Path
     manifest: Manifest
     folder: Path
     digest: str
+    note: str = ""
 
 
 class Files:
@@ -43,27 +53,23 @@ class Files:
         self._contents: ContentStore | None = None
         self._pins: Counter[str] = Counter()
         self._one = asyncio.Lock()
+        self._checkouts = Checkouts(self._read)
 
     async def find(self, source: Path) -> list[Path]:
         """The plugins at ``source``: itself, or those in the folder that it is. Raises ManifestError, PackageError."""
-        async with self._one:
-            return await finished(_find, source)
+        return await self._read(_find, source)
 
     async def check_placed(self, source: Path) -> None:
         """See manifest.check_placed. Raises ManifestError."""
-        async with self._one:
-            await finished(check_placed, source)
+        await self._read(check_placed, source)
 
     @asynccontextmanager
-    async def copied(self, source: Path, name: str | None) -> AsyncIterator[Copied]:
+    async def copied(self, source: Path, name: str | None, progress: Progress = quiet) -> AsyncIterator[Copied]:
         """A copy of the plugin at ``source``, kept while this is open and while a release uses it.
 
-        Raises ManifestError, PackageError, UsageError (names), StorageFailed.
+        Code from a repository is fetched for it. Raises ManifestError, PackageError, UsageError (names), StorageFailed.
         """
-        # One at a time: CPython 3.11's parser must not run in several threads, and a removal waits.
-        async with self._one:
-            copied = await finished(self._copy, source, name)
-            self._pins[copied.digest] += 1
+        copied = await self._copied(source, name, progress)
         try:
             yield copied
         finally:
@@ -71,7 +77,7 @@ class Files:
 
     async def installed(self, point: EntryPoint, name: str | None) -> Copied:
         """A plugin that is installed in this interpreter: it runs where it is. Raises ManifestError."""
-        return await asyncio.to_thread(_installed, point, name)
+        return await self._read(_installed, point, name)
 
     async def collect(self, in_use: Callable[[], Collection[str]]) -> None:
         """Remove what is neither in ``in_use()`` nor being loaded. Raises StorageFailed."""
@@ -84,18 +90,32 @@ class Files:
         async with self._one:
             await finished(self._own.close)
 
-    # In a thread.
-
-    def _copy(self, source: Path, name: str | None) -> Copied:
+    async def _copied(self, source: Path, name: str | None, progress: Progress) -> Copied:
         try:
-            contents = self._contents = self._contents or self._open()
+            contents, work = await self._read(self._workspace)
+            try:
+                opened = await self._read(open_source, source, name, work)
+                opened = await self._checkouts.complete(opened, work, progress)
+                async with self._one:  # with the pin: a removal waits for both
+                    copied = await finished(_kept, contents, source, opened)
+                    self._pins[copied.digest] += 1
+                return copied
+            finally:
+                await finished(remove_tree, work)
         except OSError as error:
             raise StorageFailed(f"{source} could not be copied to {self._root}: {error}") from error
-        with contents.workspace(f"{source} could not be copied to {self._root}") as work:
-            opened = open_source(source, name, work)
-            digest = contents.add(opened.folder)
-        folder = contents.path(digest)
-        return Copied(source, stored_manifest(folder, opened.manifest.name), folder, digest)
+
+    async def _read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``function`` returns: CPython 3.11's parser must not run in several threads at once."""
+        async with self._one:
+            return await finished(function, *args, **kwargs)
+
+    # In a thread.
+
+    def _workspace(self) -> tuple[ContentStore, Path]:
+        """The copies, and a folder to unpack and fetch in, which is the caller's to remove."""
+        contents = self._contents = self._contents or self._open()
+        return contents, Path(tempfile.mkdtemp(prefix="opening-", dir=contents.root))
 
     def _open(self) -> ContentStore:
         """A folder of our own, locked as long as we live."""
@@ -104,6 +124,7 @@ class Files:
         folder = self._root / token_hex(8)
         while not self._own.enter_context(exclusive_if_free(folder.with_suffix(".lock"))):
             continue  # another engine looks at this moment whether it was left behind
+        folder.mkdir()
         contents = ContentStore(folder)
         self._own.callback(_clear, contents, folder)
         return contents
@@ -125,6 +146,12 @@ def _installed(point: EntryPoint, name: str | None) -> Copied:
     manifest = read_installed(point, name=name)
     folder = installed_folder(point)
     return Copied(folder, manifest, folder, f"installed:{point.value}=={manifest.version}")
+
+
+def _kept(contents: ContentStore, source: Path, opened: Source) -> Copied:
+    digest = contents.add(opened.folder)
+    folder = contents.path(digest)
+    return Copied(source, stored_manifest(folder, opened.manifest.name), folder, digest, opened.note)
 
 
 def _find(source: Path) -> list[Path]:

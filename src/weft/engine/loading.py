@@ -42,7 +42,7 @@ class Loader:
         """
         batch = Batch(self._engine.manifests, self._engine.plugins, given)
         try:
-            async with self._copied(jobs, batch):
+            async with self._copied(jobs, batch, progress):
                 if strict:
                     batch.check_given()
                 batch.plan()
@@ -55,24 +55,32 @@ class Loader:
         return outcomes
 
     @asynccontextmanager
-    async def _copied(self, jobs: Sequence[Job], batch: Batch) -> AsyncIterator[None]:
+    async def _copied(self, jobs: Sequence[Job], batch: Batch, progress: Progress) -> AsyncIterator[None]:
         try:
             async with AsyncExitStack() as stack:
-                for job in jobs:
-                    try:
-                        batch.add(job, await self._read(job, stack))
-                    except WeftError as error:
-                        batch.fail(job, error)
+                reads = [self._read(job, stack, progress) for job in jobs]
+                for job, found in zip(jobs, await asyncio.gather(*reads, return_exceptions=True), strict=True):
+                    if isinstance(found, Copied):
+                        batch.add(job, found)
+                    elif isinstance(found, WeftError):
+                        batch.fail(job, found)
+                    else:
+                        raise found
                 yield
         finally:
             await self._engine.tidy()
 
-    async def _read(self, job: Job, stack: AsyncExitStack) -> Copied:
+    async def _read(self, job: Job, stack: AsyncExitStack, progress: Progress) -> Copied:
         if job.installed is not None:
             return await self._files.installed(job.installed, job.name)
         if job.found:
             await self._files.check_placed(job.source)
-        return await stack.enter_async_context(self._files.copied(job.source, job.name))
+        what = job.name or job.source.name
+        copying = self._files.copied(job.source, job.name, lambda line: progress(f"{what}: {line}"))
+        copied = await stack.enter_async_context(copying)
+        if copied.note:
+            self._engine.emit(copied.manifest.name, "described_elsewhere", copied.note)
+        return copied
 
     async def _start_all(self, batch: Batch, progress: Progress) -> None:
         tasks: dict[str, asyncio.Task[None]] = {}

@@ -4,7 +4,7 @@ from weft.manifest.check import CheckReport, check
 from weft.manifest.model import Limits, Manifest, Order, Permissions, Provided, Requires
 from weft.manifest.placing import check_placed
 from weft.manifest.reading import read_manifest
-from weft.manifest.sources import find_plugins, is_plugin, stored_source
+from weft.manifest.sources import find_plugins, is_plugin, own_manifest, stored_source
 
 __all__ = [
     "CheckReport",
@@ -18,6 +18,7 @@ __all__ = [
     "check_placed",
     "find_plugins",
     "is_plugin",
+    "own_manifest",
     "read_manifest",
     "stored_source",
 ]

@@ -21,6 +21,15 @@ def find_reader(source: Path) -> Reader:
     raise refusal(source, *_nothing(source))
 
 
+def own_manifest(folder: Path) -> str:
+    """The name of the file in which a folder says that it is a plugin, in a form of ours; '' where it does not.
+
+    Raises ManifestError where it does so in several.
+    """
+    ours = any(reader.recognises(folder) and not reader.foreign for reader in READERS)
+    return find_reader(folder).read(folder).path.name if ours else ""
+
+
 def is_plugin(path: Path) -> bool:
     """Whether a file or folder that lies in a folder of plugins is one of them (a ``.py`` with [tool.weft] …)."""
     return any(reader.scanned(path) for reader in READERS)

@@ -1,53 +1,114 @@
-"""A plugin whose ``plugin.json`` names a repository, as the folder that it amounts to. Blocking."""
+"""A plugin whose ``plugin.json`` names a repository, as the folder that it amounts to."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from weft.errors import ManifestError, PackageError
-from weft.manifest import Manifest
+from weft.manifest import Manifest, own_manifest, read_manifest
 from weft.manifest.document import read_text
 from weft.manifest.entry import folder_entry
 from weft.manifest.json import parse_json
 from weft.packages.git import fetch
+from weft.packages.programs import quiet
+from weft.packages.sources import Source
+from weft.packages.uv import without_credentials
+from weft.types import Progress
 
 FILE = "plugin.json"
+AT_ONCE = 4
+"""Repositories that are fetched at the same time."""
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
-def checked_out(folder: Path, manifest: Manifest, into: Path) -> Path:
-    """The repository's files below ``into``, under the ``plugin.json`` of ``folder``, whose source is now beside it.
+class Read(Protocol):
+    """``await read(function, *args)``: what a function that reads a plugin's files returns, in a thread."""
 
-    The code is what the repository's own ``plugin.json`` names, else its one module or package. Raises PackageError.
-    """
-    assert manifest.git is not None, "the manifest names a repository"
-    target = into / "checkout" / manifest.name
-    commit = fetch(manifest.git, target)
+    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """See the class."""
+
+
+class Checkouts:
+    """Fetches the code of plugins; whoever reads files with ``read`` meanwhile does not wait for it."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def complete(self, source: Source, into: Path, progress: Progress = quiet) -> Source:
+        """The plugin with its code, below ``into`` where that lies in a repository; else as it is.
+
+        Raises PackageError and ManifestError.
+        """
+        git = source.manifest.git
+        if git is None:
+            return source
+        target = into / "checkout" / source.manifest.name
+        async with self._slots:
+            progress(f"fetching {without_credentials(git.url)} {git.ref}".rstrip())
+            commit = await fetch(git, target)
+        found = await self._read(_checked_out, source, target, commit)
+        if found.note:
+            progress(found.note)
+        return found
+
+
+def _checked_out(source: Source, checkout: Path, commit: str) -> Source:
+    """The repository's files under the ``plugin.json`` of ``source``, unless they say themselves what they are."""
     try:
-        source = {"mode": "local_so", "path": _path(target, manifest.name), "commit": commit}
-        named = _object(folder / FILE)
+        own = own_manifest(checkout)
+        note = _note(source.manifest, own) if own else _describe(source, checkout, commit)
+        manifest = read_manifest(checkout, name=source.manifest.name)
     except ManifestError as error:
-        raise PackageError(f"repository {manifest.git.url}: {error}") from error
-    outer = {key: value for key, value in named.items() if key.casefold() != "source"}
-    (target / FILE).unlink(missing_ok=True)
-    (target / FILE).write_text(json.dumps({**outer, "source": source}, indent=2) + "\n", encoding="utf-8")
-    return target
+        raise PackageError(f"{_repository(source.manifest)}: {error}") from error
+    return replace(source, folder=checkout, manifest=manifest, note=note and f"{note}: version {manifest.version}")
 
 
-def _path(checkout: Path, name: str) -> str:
+def _note(manifest: Manifest, own: str) -> str:
+    """That the repository is a plugin of ours. Raises PackageError where routes would go unserved."""
+    where = f"{_repository(manifest)}: its {own} says what the plugin is"
+    if manifest.http_services is not None:
+        raise PackageError(
+            f"{where}, and http_services of {FILE} would not be served: take them out, or that out of the repository"
+        )
+    return f"{where}, and {FILE} gives its name alone"
+
+
+def _describe(source: Source, checkout: Path, commit: str) -> str:
+    """Write ``plugin.json`` into the checkout, with the code that the repository's own one names, or its one module."""
+    code = {"mode": "local_so", "path": _path(checkout, source.manifest), "commit": commit}
+    outer = {key: value for key, value in _object(source.folder / FILE).items() if key.casefold() != "source"}
+    (checkout / FILE).unlink(missing_ok=True)  # it may be a link
+    (checkout / FILE).write_text(json.dumps({**outer, "source": code}, indent=2) + "\n", encoding="utf-8")
+    return ""
+
+
+def _path(checkout: Path, manifest: Manifest) -> str:
     if (checkout / FILE).is_file():
         source = next((value for key, value in _object(checkout / FILE).items() if key.casefold() == "source"), None)
         inner = {key.casefold(): value for key, value in source.items()} if isinstance(source, dict) else {}
         if inner.get("mode") == "local_so":
             return str(inner.get("path", ""))
     entry = folder_entry(checkout)
-    module = entry.partition(":")[0] if entry else name
+    module = entry.partition(":")[0] if entry else manifest.name
     places = [Path(root, file) for root in ("", "src") for file in (f"{module}.py", module)]
     found = next((place for place in places if (checkout / place).exists()), None)
     if found is None:
-        raise PackageError(f"the repository of {name} has not exactly one module or package: name it in its own {FILE}")
+        raise PackageError(
+            f"{_repository(manifest)}: it has not exactly one module or package: name one in a {FILE} of its own"
+        )
     return str(found)
+
+
+def _repository(manifest: Manifest) -> str:
+    assert manifest.git is not None, "the manifest names a repository"
+    return f"repository {without_credentials(manifest.git.url)}"
 
 
 def _object(path: Path) -> dict[str, Any]:

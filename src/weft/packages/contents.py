@@ -28,7 +28,7 @@ class ContentStore:
     """``ROOT/<hex>/files``: the plugin's folder, read-only; ``ROOT/<hex>/index``: what must be in it."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     def add(self, folder: Path) -> str:
         """Keep a copy of a plugin's folder, durably, and give its digest; whole or not at all.
@@ -52,7 +52,7 @@ class ContentStore:
 
     def path(self, digest: str) -> Path:
         """Where the plugin's folder with this digest is (or would be)."""
-        return self._root / digest_hex(digest) / FILES
+        return self.root / digest_hex(digest) / FILES
 
     def verify(self, digest: str) -> None:
         """Raises PackageError, naming the files, unless all files are there as they were stored."""
@@ -79,14 +79,14 @@ class ContentStore:
                 target.rename(partial / "removed")
             except FileNotFoundError:
                 return
-            sync_folder(self._root)
+            sync_folder(self.root)
 
     def digests(self) -> set[str]:
         """All that is kept. Raises StorageFailed."""
         try:
-            names = [entry.name for entry in self._root.iterdir()] if self._root.is_dir() else []
+            names = [entry.name for entry in self.root.iterdir()] if self.root.is_dir() else []
         except OSError as error:
-            raise StorageFailed(f"{self._root} could not be read: {error}") from error
+            raise StorageFailed(f"{self.root} could not be read: {error}") from error
         return {PREFIX + name for name in names if len(name) == 64}
 
     def sweep(self) -> None:
@@ -95,17 +95,17 @@ class ContentStore:
         Only while nobody else adds or removes.
         """
         try:
-            for partial in self._root.glob(f"{PARTIAL}*"):
+            for partial in self.root.glob(f"{PARTIAL}*"):
                 remove_tree(partial)
         except OSError as error:
-            raise StorageFailed(f"what is left in {self._root} could not be removed: {error}") from error
+            raise StorageFailed(f"what is left in {self.root} could not be removed: {error}") from error
 
     @contextmanager
     def workspace(self, failure: str) -> Iterator[Path]:
         """A folder to work in, gone afterwards or with the next ``sweep``; an OSError in it becomes StorageFailed."""
         try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(dir=self._root, prefix=PARTIAL))
+            self.root.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(dir=self.root, prefix=PARTIAL))
             try:
                 yield partial
             finally:
@@ -129,7 +129,7 @@ class ContentStore:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
             self.verify(digest)  # another call has just stored the same content
-        sync_folder(self._root)
+        sync_folder(self.root)
 
 
 def _copy(source: Path, target: Path, nodes: list[Node]) -> None:

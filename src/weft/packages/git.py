@@ -19,11 +19,13 @@ DEADLINE = 120.0
 """Seconds for a repository with all that belongs to it."""
 MOST_LEVELS = 8
 """Submodules within submodules."""
+SSH = "ssh -oBatchMode=yes -oConnectTimeout=20"
+"""How ssh is called, unless the operator says otherwise: by ``GIT_SSH_COMMAND``, or git's ``core.sshCommand``."""
 QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
+    "SSH_ASKPASS_REQUIRE": "never",
     "GIT_TEMPLATE_DIR": "",
-    "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
     "GIT_CONFIG_COUNT": "3",
     "GIT_CONFIG_KEY_0": "credential.interactive",
     "GIT_CONFIG_VALUE_0": "false",
@@ -33,22 +35,24 @@ QUIET = {
     "GIT_CONFIG_VALUE_2": "false",
     "LC_ALL": "C",
 }
-PASSED = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_COMMAND"})
+PASSED = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_COMMAND", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"})
 """What git is told of by the operator's own ``GIT_`` variables; the others may speak of another repository."""
 SECRET = re.compile(
     r"could not read (Username|Password)|Authentication failed|Permission denied|terminal prompts disabled"
     r"|Host key verification failed|HTTP Basic: Access denied"
 )
+HINT = re.compile(r"fatal: Could not read from remote|Please make sure you have the correct|and the repository exists")
+"""What git adds to the reason that ssh gives."""
 NO_REF = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|no matching remote head")
 
 
-def fetch(git: Git, into: Path, *, deadline: float = DEADLINE) -> str:
-    """The repository's files at ``git.ref`` in the new folder ``into``; returns the commit. Blocking.
+async def fetch(git: Git, into: Path, *, deadline: float = DEADLINE) -> str:
+    """The repository's files at ``git.ref`` in the new folder ``into``; returns the commit.
 
-    Raises PackageError: what could not be had, and why, within ``deadline`` seconds.
+    Raises PackageError: what could not be had, and why, within ``deadline`` seconds. Git ends with it when cancelled.
     """
-    into.mkdir(parents=True)
-    return asyncio.run(_Fetch(git, deadline).run(into))
+    await asyncio.to_thread(into.mkdir, parents=True)
+    return await _Fetch(git, deadline).run(into)
 
 
 @dataclass
@@ -60,6 +64,7 @@ class _Fetch:
         self._ends = time.monotonic() + self.deadline
         self._environ = _environ(os.environ, self._url)
         await self._git(into, "init", "--quiet")
+        await self._choose_ssh(into)
         await self._git(into, "remote", "add", "origin", self._url)
         await self._git(into, "fetch", "--quiet", "--depth", "1", "--no-tags", "origin", self.git.ref or "HEAD")
         commit = (await self._git(into, "rev-parse", "FETCH_HEAD^{commit}")).output.strip()
@@ -71,6 +76,12 @@ class _Fetch:
         await self._git(into, "checkout", "--quiet", "--detach", commit)
         await self._submodules(into, (self._url.removesuffix("/"),))
         return commit
+
+    async def _choose_ssh(self, folder: Path) -> None:
+        """Ours asks for nothing; the operator's own knows the keys. Neither has a terminal to ask at."""
+        if "GIT_SSH_COMMAND" not in self._environ:
+            configured = await self._run(folder, "config", "--get", "core.sshCommand")
+            self._environ["GIT_SSH_COMMAND"] = configured.output.strip() or SSH
 
     async def _submodules(self, folder: Path, above: tuple[str, ...]) -> None:
         """Those of one checkout, then theirs; each is told from those that it lies in."""
@@ -92,16 +103,19 @@ class _Fetch:
         return (await self._git(folder, "config", "-f", ".gitmodules", f"{name}.path")).output.strip()
 
     async def _git(self, folder: Path, *arguments: str) -> Finished:
+        done = await self._run(folder, *arguments)
+        if done.code:
+            raise self._failed(_reason(done.errors, self.git.ref))
+        return done
+
+    async def _run(self, folder: Path, *arguments: str) -> Finished:
         left = self._ends - time.monotonic()
         try:
-            done = await run(["git", *arguments], env=self._environ, cwd=folder, deadline=max(left, 0.001))
+            return await run(["git", *arguments], env=self._environ, cwd=folder, deadline=max(left, 0.001))
         except TimeoutError:
             raise self._failed(f"it did not answer within {self.deadline:g} s") from None
         except OSError as error:
             raise self._failed(f"git could not be run: {error.strerror or error}; install git") from None
-        if done.code:
-            raise self._failed(_reason(done.errors, self.git.ref))
-        return done
 
     def _failed(self, why: str) -> PackageError:
         return PackageError(without_credentials(f"repository {self._url}: {why}"))
@@ -116,7 +130,8 @@ def _reason(errors: str, ref: str) -> str:
         return "it asks for a password or a key, and nobody is there to give it: set up git so that it needs none"
     if NO_REF.search(errors):
         return f"it has no branch, tag or commit {ref or 'HEAD'}"
-    said = [line for line in errors.splitlines() if line.strip()]
+    every = [line for line in errors.splitlines() if line.strip()]
+    said = [line for line in every if not HINT.match(line)] or every
     return "git says: " + "; ".join(said[-3:]) if said else "git failed"
 
 

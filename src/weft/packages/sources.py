@@ -1,8 +1,6 @@
 """What a plugin comes as (a folder, a ``.py`` file, an archive), opened: its folder and its manifest.
 
-Code that lies in a repository is fetched.
-
-Blocking: for a thread.
+Code that lies in a repository is not there yet: see ``checkout``. Blocking: for a thread.
 """
 
 from __future__ import annotations
@@ -17,16 +15,19 @@ from weft.errors import ManifestError, PackageError, Problem, StorageFailed, Usa
 from weft.manifest import Manifest, read_manifest, stored_source, values
 from weft.manifest.rules import Invalid
 from weft.packages.archives import kind_of, unpack
-from weft.packages.checkout import checked_out
 
 
 @dataclass(frozen=True)
 class Source:
-    """A plugin's folder, not yet stored, and its manifest. ``named``: the name was given, not read."""
+    """A plugin's folder, not yet stored, and its manifest. ``named``: the name was given, not read.
+
+    ``note``: what its operator should know of how it was read; '' where there is nothing.
+    """
 
     folder: Path
     manifest: Manifest
     named: bool
+    note: str = ""
 
 
 def open_source(path: Path, name: str | None, into: Path) -> Source:
@@ -36,7 +37,7 @@ def open_source(path: Path, name: str | None, into: Path) -> Source:
     StorageFailed (a full disk).
     """
     if path.is_dir():
-        return _read(path, path, name, into)
+        return _read(path, path, name)
     if not path.exists():
         raise ManifestError([Problem(str(path), None, "", "does not exist")])
     try:
@@ -54,7 +55,7 @@ def open_file(path: Path, filename: str, name: str | None, into: Path) -> Source
     try:
         if kind_of(path) == "archive":
             folder = unpack(path, into)
-            return _read(folder, stored_source(folder), name, into)
+            return _read(folder, stored_source(folder), name)
         folder = into / "source"
         folder.mkdir()
         target = folder / f"{_stem(filename, name)}.py"
@@ -63,7 +64,7 @@ def open_file(path: Path, filename: str, name: str | None, into: Path) -> Source
         if isinstance(error, FileNotFoundError):
             raise
         raise StorageFailed(f"cannot keep {filename} in {into}: {error.strerror}") from error
-    return _read(folder, target, name, into)
+    return _read(folder, target, name)
 
 
 def stored_manifest(folder: Path, name: str) -> Manifest:
@@ -92,14 +93,10 @@ def _stem(filename: str, name: str | None) -> str:
         return name
 
 
-def _read(folder: Path, source: Path, name: str | None, into: Path) -> Source:
+def _read(folder: Path, source: Path, name: str | None) -> Source:
     try:
         with _readable(source):
-            manifest = read_manifest(source, name=name)
-            if manifest.git is not None:
-                folder = checked_out(folder, manifest, into)
-                manifest = read_manifest(folder, name=manifest.name)
-            return Source(folder, manifest, named=name is not None)
+            return Source(folder, read_manifest(source, name=name), named=name is not None)
     except ManifestError as error:
         raise ManifestError([_relative(problem, folder) for problem in error.problems]) from None
 

@@ -124,7 +124,8 @@ class Loader:
     async def _load(self, given: Preload, progress: Progress) -> str:
         """Load one plugin; returns its name."""
         async with self._operator.reading.workspace() as folder:
-            source = await self._operator.reading.read(open_source, given.file, given.name, folder)
+            opening = partial(open_source, given.file, given.name)
+            source = await self._operator.reading.open(opening, folder, _of(given.name or given.file.name, progress))
             name = source.manifest.name
             operator = self._settings.plugins.get(name, PluginSettings())
             places = await asyncio.to_thread(self._operator.grants.places, source.manifest, ())

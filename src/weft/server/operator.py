@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -50,7 +51,7 @@ class Operator(Overview):
     ) -> None:
         super().__init__(settings, store, fleet, journal, logs)
         self._changes = Changes()
-        self.reading = Reading(state.uploads)
+        self.reading = Reading(state.uploads, journal)
         self.upkeep = Upkeep(settings, state, store, fleet, logs)
         self.grants = Grants(settings, state.path, store, fleet, journal, self)
 
@@ -70,7 +71,7 @@ class Operator(Overview):
 
     async def _deploy(self, upload: Upload, progress: Progress) -> Deployed:
         async with self.reading.workspace() as folder:
-            source = await self.reading.read(open_upload, upload, folder)
+            source = await self.reading.open(partial(open_upload, upload), folder, progress)
             try:
                 return await self._install(source, upload, progress)
             except CallsItself as found:

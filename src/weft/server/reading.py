@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from weft.engine.finished import finished
+from weft.packages.checkout import Checkouts
+from weft.packages.sources import Source
+from weft.server.journal import Journal
 from weft.server.leavings import Leavings
 from weft.server.state.failures import storing
+from weft.types import Progress
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
 class Reading:
-    """``uploads``: the folder for all that arrives."""
+    """``uploads``: the folder for all that arrives. ``journal`` is told what is to be known of how it was read."""
 
-    def __init__(self, uploads: Path) -> None:
+    def __init__(self, uploads: Path, journal: Journal) -> None:
         self._uploads = uploads
         self._lock = asyncio.Lock()
+        self._journal = journal
         self._leavings = Leavings()
+        self._checkouts = Checkouts(self.read)
 
     @asynccontextmanager
     async def workspace(self) -> AsyncIterator[Path]:
@@ -41,6 +47,13 @@ class Reading:
         with storing("make a folder for an upload", self._uploads):
             self._uploads.mkdir(mode=0o700, exist_ok=True)
             return Path(tempfile.mkdtemp(dir=self._uploads))
+
+    async def open(self, opening: Callable[[Path], Source], folder: Path, progress: Progress) -> Source:
+        """The plugin that ``opening(folder)`` finds; its code, where that lies in a repository, is fetched for it."""
+        source = await self._checkouts.complete(await self.read(opening, folder), folder, progress)
+        if source.note:
+            self._journal.record(source.manifest.name, "described_elsewhere", source.note)
+        return source
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function`` returns: CPython 3.11's parser must not run in several threads at once."""
