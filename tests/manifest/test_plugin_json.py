@@ -124,6 +124,22 @@ def test_a_version_is_semver_2(tmp_path, version):
     assert problem(tmp_path, {**LEAST, "version": version}).key == "version"
 
 
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ("1", "write 1.0.0"),
+        ("v1.2", "write 1.2.0"),
+        ("01.2.3", "write 1.2.3"),
+        ("1.2-rc.1+build", "write 1.2.0-rc.1+build"),
+        ("1.0.0-", "write it as in 1.0.0 or 2.1.0-beta.1"),
+        ("one", "write it as in 1.0.0 or 2.1.0-beta.1"),
+    ],
+)
+def test_a_version_that_go_plugin_took_is_told_in_full(tmp_path, version, remedy):
+    found = problem(tmp_path, {**LEAST, "version": version})
+    assert (found.message, found.remedy) == (f"'{version}' is not a version by semver 2", remedy)
+
+
 def test_every_missing_field_is_named_at_once(tmp_path):
     found = problems(tmp_path, {"source": {}, "http_services": {"routes": [{}]}})
     assert sorted(each.key for each in found) == [

@@ -28,6 +28,8 @@ def Execute(ctx):
         return ctx.get_value("*")
     if label == "asgi":
         return teapot
+    if label == "deadline":
+        return {"left": ctx.time_left(), "is": ctx.deadline is not None}
     return "no label: " + str(ctx.get_value("say"))
 
 
@@ -45,6 +47,7 @@ ROUTES = [
     ("/wrong", "GET", "wrong"),
     ("/files/*", "GET", "rest"),
     ("/tea", "get", "asgi"),
+    ("/deadline", "GET", "deadline"),
 ]
 
 
@@ -120,6 +123,12 @@ def test_a_wrong_method_and_no_route(client):
     assert client.get("/api/plugin/elsewhere").status_code == 404
     assert client.get("/api/plugin/sample/a/b").status_code == 404
     assert client.head("/bytes").status_code == 200
+
+
+def test_a_request_has_the_deadline_of_a_call(client):
+    found = client.get("/deadline").json()
+    assert found["is"] is True
+    assert 25 < found["left"] <= 30  # limits.call, as nobody says otherwise
 
 
 def test_the_task_can_be_run_as_well(server):

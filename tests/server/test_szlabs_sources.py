@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -15,8 +16,9 @@ WEFT = Path(sys.executable).parent / "weft"
 
 
 @pytest.fixture
-def server(weft_server):
-    return weft_server()
+def server(weft_server, tmp_path):
+    (tmp_path / "weft.toml").write_text('[policy]\ncall = "4s"\n')
+    return weft_server("--config", tmp_path / "weft.toml")
 
 
 @pytest.fixture
@@ -106,6 +108,24 @@ def test_a_folder_and_its_archive(server, weft, deployed, folder, tmp_path):
     refused = weft("deploy", packed)
     assert (refused.returncode, "is damaged or cut short" in refused.stderr) == (1, True)
     assert said(server, "near") == "from an archive"
+
+
+HEEDS = """
+def Execute(ctx):
+    print("seconds:", ctx.time_left(), flush=True)
+    ctx.done.wait(60)
+    print("why:", type(ctx.err).__name__, flush=True)
+    raise ctx.err
+"""
+
+
+def test_what_is_executed_for_a_request_has_its_deadline(server, deployed, folder):
+    assert deployed(folder("late", {"mode": "local_so", "path": "late.so"}, HEEDS)).startswith("late#1 serves")
+    answer = httpx.get(f"{server.url}/said", headers={"host": "late.localhost"}, timeout=20)
+    assert answer.status_code == 504
+    logs = httpx.get(f"{server.url}/api/v1/plugins/late/logs", timeout=20).text
+    assert re.search(r"seconds: 3\.[0-6]", logs)
+    assert "why: DeadlineExceeded" in logs
 
 
 @pytest.mark.system_package("git")

@@ -11,6 +11,7 @@ Method ``web.request``, arguments in this order:
 ``client``         [host, port] or None
 ``server``         [host, port] or None
 ``body``           bytes: the whole body; None: it comes as items (bytes) and ends with ``end``
+``root_path``      the path at which the application is mounted, with which ``target`` begins; may be left out: ``""``
 =================  =========================================================================================
 
 The answer is either one result ``[status, head, body]``, or an item ``[status, head]``, then items of body bytes, and
@@ -19,7 +20,7 @@ writes it to a client checks it first. For a request with ``expect: 100-continue
 application first asks for the body, and nothing before: that is when ``100 Continue`` goes out.
 
 Method ``web.websocket``, arguments: ``target, headers, scheme, http_version, client, server, subprotocols``
-(list of str). Items from the application::
+(list of str)``, root_path`` (may be left out). Items from the application::
 
     ["accept", subprotocol | None, head]     ["send", str | bytes]     ["close", code, reason]
     ["deny", status, head, body]             refuse with this HTTP response instead of accepting

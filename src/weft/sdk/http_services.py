@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping, Sequence
 
+from weft.contracts.supervision import supervised
+from weft.contracts.task_context import TaskContext
 from weft.errors import StartFailed
 from weft.sdk.asgi import Application, AsgiProvider
 from weft.sdk.provider import TASK, ContractProvider
 from weft.sdk.routes import Execute, asgi
 
 WEB = "web@1"
+MARGIN, MOST_MARGIN = 0.1, 1.0
+"""What is left of a request's time, as a share and in seconds, when its task is to be done: for the way here and back.
+
+Without it whoever waits would have left before, and the task be cancelled instead of told of its deadline.
+"""
 GROUP = "weft.http_drivers"
 """Entry points, in the plugin's own environment: further drivers by their names."""
 Driver = Callable[[Sequence[Mapping[str, str]], Execute], Application]
@@ -23,13 +30,17 @@ class RoutedProvider(ContractProvider):
 
     _web: Any = None
 
-    async def serve(self, services: Mapping[str, Any]) -> None:
-        """Serve the routes. ``services``: ``driver`` and ``routes``. Raises StartFailed for an unknown driver."""
+    async def serve(self, services: Mapping[str, Any], seconds: float) -> None:
+        """Serve the routes. ``services``: ``driver`` and ``routes``. Raises StartFailed for an unknown driver.
+
+        A request's response must have begun within ``seconds``: the deadline of its context comes a little before.
+        """
         driver = find_driver(services["driver"])
         run = self.implementations[TASK].methods["execute"].call
 
-        async def execute(context: Any) -> Any:
-            return await run(context, None)
+        async def execute(context: TaskContext) -> Any:
+            context.begin(seconds - min(seconds * MARGIN, MOST_MARGIN))
+            return await supervised(context, run, context, None)
 
         self._web = AsgiProvider(driver(services["routes"], execute))
         await self._web.start()

@@ -20,9 +20,9 @@ class HostedPlugin:
     """One plugin.
 
     ``settings`` come from the host: ``name, version, folder, entry, provides, config, data_dir, threads``,
-    ``contracts`` (descriptions) and ``http_services`` (or None). ``use`` is what ``Context.use`` does; ``on_hung()`` is
-    told when every thread for ``def`` code is stuck. ``wrappers``: whether hooks may be wrappers, which call what lives
-    in the same interpreter.
+    ``contracts`` (descriptions), ``http_services`` (or None) and ``call_timeout`` (seconds that one of its requests may
+    take). ``use`` is what ``Context.use`` does; ``on_hung()`` is told when every thread for ``def`` code is stuck.
+    ``wrappers``: whether hooks may be wrappers, which call what lives in the same interpreter.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class HostedPlugin:
 
         provider = self._made(RoutedProvider, entry)
         provider.provide([each for each in self._settings["provides"] if each != WEB])
-        await provider.serve(services)
+        await provider.serve(services, self._settings["call_timeout"])
         return {**provider.facts(), "kind": "contract", "name": ""}
 
     def _made(self, provider_class: Any, entry: Any) -> Any:

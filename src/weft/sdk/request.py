@@ -29,8 +29,8 @@ class RequestCycle:
     _disconnected = False
 
     def __init__(self, args: Sequence[Any], reply: Reply, state: Dict[str, Any]) -> None:
-        method, target, headers, scheme, http_version, client, server, body = args
-        self.scope = build_scope("http", target, headers, scheme, http_version, client, server, state)
+        method, target, headers, scheme, http_version, client, server, body, *root = args
+        self.scope = build_scope("http", target, headers, scheme, http_version, client, server, state, *root)
         self.scope["method"] = method
         self._reply = reply
         if body is not None:

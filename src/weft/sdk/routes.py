@@ -2,7 +2,8 @@
 
 The context that ``Execute`` gets has ``label``, each parameter of the route by its name, ``*`` for the rest of the
 path, and ``request``. What it returns is the response: None is 204, a dict or list JSON, str and bytes are sent as they
-are, and an ASGI application (a framework's response) answers itself. What it raises is answered 500, and logged.
+are, and an ASGI application (a framework's response) answers itself. What it raises is answered 500, and logged; a
+deadline that passes is 504.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import re
 from typing import Any, Awaitable, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import parse_qs
 
-from weft.contracts.supervision import supervised
 from weft.contracts.task_context import TaskContext
+from weft.errors import DeadlineExceeded, TaskCancelled
 from weft.sdk.lifespan import live
+from weft.sdk.scope import path_below
 
 Execute = Callable[[TaskContext], Awaitable[Any]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 _SEGMENT = re.compile(r":(\w+)|\*")
 
 
@@ -33,12 +36,16 @@ class Endpoint(NamedTuple):
 
 
 class Request:
-    """What ``ctx.get_value("request")`` is: ``query`` has each name with its values, ``headers`` are in lower case."""
+    """What ``ctx.get_value("request")`` is.
+
+    ``path`` is that below the place where the routes are mounted; ``query`` has each name with its values, ``headers``
+    are in lower case.
+    """
 
     def __init__(self, scope: Mapping[str, Any], params: Dict[str, str], body: bytes) -> None:
         self.scope = scope
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path = path_below(scope)
         self.params = params
         self.query: Dict[str, List[str]] = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -97,17 +104,23 @@ def asgi(routes: Sequence[Mapping[str, str]], execute: Execute) -> Application:
 
 
 async def _answer(endpoints: Endpoints, execute: Execute, scope: Any, receive: Any, send: Any) -> None:
-    endpoint, parameters, allowed = endpoints.find(scope["method"], scope["path"])
+    endpoint, parameters, allowed = endpoints.find(scope["method"], path_below(scope))
     if endpoint is None:
         allow = [(b"allow", ", ".join(allowed).encode())] if allowed else []
         status, said = (405, b"Method Not Allowed") if allowed else (404, b"Not Found")
-        return await _send(send, status, [(b"content-type", b"text/plain; charset=utf-8"), *allow], said)
+        return await _send(send, status, [PLAIN, *allow], said)
     body = await _body(receive)
     if body is None:
         return None  # the client left before its request was whole
     request = Request(scope, parameters, body)
     context = TaskContext.here({**parameters, "label": endpoint.label, "request": request})
-    result = await _executed(execute, context, receive)
+    try:
+        result = await _executed(execute, context, receive)
+    except (DeadlineExceeded, TaskCancelled):
+        if not context.done:  # it is of something that Execute called
+            raise
+        status, said = (503, b"Service Unavailable") if context.cancelled else (504, b"Gateway Timeout")
+        return await _send(send, status, [PLAIN], said)
     if callable(result):
         return await result(scope, receive, send)  # type: ignore[no-any-return]  # whatever it is
     return await _send(send, *_response(result))
@@ -117,7 +130,7 @@ async def _executed(execute: Execute, context: TaskContext, receive: Any) -> Any
     """What Execute returns; its context is done when the client leaves."""
     leaving = asyncio.get_running_loop().create_task(_left(receive, context))
     try:
-        return await supervised(context, execute, context)
+        return await execute(context)
     finally:
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
@@ -146,7 +159,7 @@ def _response(result: Any) -> Tuple[int, List[Tuple[bytes, bytes]], bytes]:
     if isinstance(result, bytes):
         return 200, [(b"content-type", b"application/octet-stream")], result
     if isinstance(result, str):
-        return 200, [(b"content-type", b"text/plain; charset=utf-8")], result.encode()
+        return 200, [PLAIN], result.encode()
     if isinstance(result, (dict, list)):
         return 200, [(b"content-type", b"application/json")], json.dumps(result).encode()
     kind = type(result).__qualname__

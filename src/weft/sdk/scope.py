@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict, List, MutableMapping, Optional
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional
 
 Message = MutableMapping[str, Any]
 MAX_HEAD = 1024 * 1024
@@ -29,6 +29,7 @@ def build_scope(
     client: Optional[List[Any]],
     server: Optional[List[Any]],
     state: Dict[str, Any],
+    root_path: str = "",
 ) -> Message:
     """The ASGI scope that requests and websockets share; the arguments are those of contract ``web``."""
     path, _, query = target.partition(b"?")
@@ -39,13 +40,20 @@ def build_scope(
         "server": server and tuple(server),
         "client": client and tuple(client),
         "scheme": scheme,
-        "root_path": "",
+        "root_path": root_path,
         "path": _unquoted(path) if b"%" in path else path.decode("utf-8", "replace"),
         "raw_path": path,
         "query_string": query,
         "headers": headers,
         "state": state.copy(),
     }
+
+
+def path_below(scope: Mapping[str, Any]) -> str:
+    """The path below the one at which the application is mounted."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    return (path[len(root) :] or "/") if root else path
 
 
 def _unquoted(path: bytes) -> str:

@@ -23,8 +23,8 @@ class WebsocketCycle:
     )  # fmt: skip
 
     def __init__(self, args: Sequence[Any], reply: Reply, state: Dict[str, Any]) -> None:
-        target, headers, scheme, http_version, client, server, subprotocols = args
-        self.scope = build_scope("websocket", target, headers, scheme, http_version, client, server, state)
+        target, headers, scheme, http_version, client, server, subprotocols, *root = args
+        self.scope = build_scope("websocket", target, headers, scheme, http_version, client, server, state, *root)
         self.scope["subprotocols"] = subprotocols
         self.scope["extensions"] = {"websocket.http.response": {}}
         self._reply = reply

@@ -29,6 +29,7 @@ PARAMETER = re.compile(r":(\w+)")
 TAKEN = frozenset({"label", "request"})
 """Keys of the context that parameters of a route would hide."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+LOOSE = re.compile(r"[vV]?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?([-+].*)?")
 REPOSITORY = re.compile(r"(https://|ssh://|file:///)[^\s#-][^\s#]*|\w[\w.-]*@\w[\w.-]*:[^\s#-][^\s#]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 KEYS: dict[str, Any] = {
@@ -173,7 +174,17 @@ def _there(known: Mapping[str, Any], key: str) -> Any:
 
 def _semver(value: Any) -> None:
     if not values.SEMVER.fullmatch(word(value)):
-        raise wrong(f"{show(value)} is not a version by semver 2", "write it as in 1.0.0 or 2.1.0-beta.1")
+        raise wrong(f"{show(value)} is not a version by semver 2", f"write {_whole_version(value)}")
+
+
+def _whole_version(loose: str) -> str:
+    """What a version that go-plugin took (``1``, ``v1.2``) is by semver 2; examples where it cannot be told."""
+    if match := LOOSE.fullmatch(loose):
+        numbers = [(number or "0").lstrip("0") or "0" for number in match.groups()[:3]]
+        whole = ".".join(numbers) + (match[4] or "")
+        if values.SEMVER.fullmatch(whole):
+            return whole
+    return "it as in 1.0.0 or 2.1.0-beta.1"
 
 
 def _needed(rules: Mapping[str, Rule], build: Callable[..., Any], *optional: str) -> Rule:

@@ -151,6 +151,7 @@ class InlineInstance:
             "threads": launch.limits.threads,
             "contracts": [contract.describe() for contract in launch.contracts],
             "http_services": launch.http_services,
+            "call_timeout": launch.limits.call,
         }
 
     def start_failed(self, message: str, traceback: str = "") -> StartFailed:

@@ -188,6 +188,7 @@ class ProcessInstance:
             "threads": launch.limits.threads,
             "contracts": [contract.describe() for contract in launch.contracts],
             "http_services": launch.http_services,
+            "call_timeout": launch.limits.call,
         }
 
     async def _lost_at_start(self, error: WeftError) -> StartFailed:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from weft.sdk.gloom.failures import HttpError
 from weft.sdk.gloom.requests import Request
+from weft.sdk.scope import path_below
 
 if TYPE_CHECKING:
     from weft.sdk.gloom.responses import Response
@@ -64,7 +65,7 @@ class Chain:
     def __init__(self, router: "Router", scope: Dict[str, Any], body: bytes, pool: ThreadPoolExecutor) -> None:
         self.request = Request(scope, body, self)
         self._router = router
-        self._steps = router.steps(scope["method"], scope["path"])
+        self._steps = router.steps(scope["method"], path_below(scope))
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self._waiting: List[_WaitingThread] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Tuple
 from weft.sdk.gloom.failures import HttpError
 from weft.sdk.gloom.forms import Fields, Files, parse_fields, parse_form
 from weft.sdk.gloom.responses import Response
+from weft.sdk.scope import path_below
 
 if TYPE_CHECKING:
     from weft.sdk.gloom.chain import Chain
@@ -44,7 +45,7 @@ class Request:
     def __init__(self, scope: Dict[str, Any], body: bytes, chain: "Chain") -> None:
         self.scope = scope
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path: str = path_below(scope)
         self.params: Dict[str, str] = {}
         self.headers = Headers(scope["headers"])
         self.body = body
