@@ -42,6 +42,13 @@ def compile_c(source: str, target: Path) -> None:
     file.unlink()
 
 
+def commit_all(folder: Path) -> None:
+    """What is in the folder, as the latest commit of a repository there."""
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "x"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+
+
 @pytest.fixture
 def plugin(tmp_path):
     """``plugin(code, folder=…, **fields)``: a folder with a plugin.json of these fields, and ``sample.py``."""
@@ -102,6 +109,17 @@ def test_what_is_no_extension_at_all_is_told(plugin, execute):
         execute(source)
 
 
+@pytest.mark.network
+@pytest.mark.system_package("git")
+def test_the_packages_that_a_repository_names_are_there(plugin, execute):
+    code = plugin("import idna\n\ndef Execute(ctx):\n    return idna.encode(ctx.get_value('name'))\n", "code")
+    (code / "plugin.json").unlink()
+    (code / "requirements.txt").write_text("idna>=3\n")
+    commit_all(code)
+    source = plugin(source={"mode": "remote_git", "path": f"file://{code}"})
+    assert execute(source, name="\u00e9.example") == b"xn--9ca.example"
+
+
 def test_a_module_without_execute_and_one_that_is_no_function(plugin, execute):
     with pytest.raises(StartFailed, match="module sample has no attribute 'Execute'"):
         execute(plugin("x = 1\n"))
@@ -134,9 +152,7 @@ def test_code_from_a_repository_is_upgraded_from_the_same_source(plugin, run, tm
 
     def commit(text):
         (code / "sample.py").write_text(text)
-        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-        for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "x"]):
-            subprocess.run(["git", *command], cwd=code, check=True, capture_output=True)
+        commit_all(code)
 
     commit("def Execute(ctx):\n    return 1\n")
     source = plugin(source={"mode": "remote_git", "path": f"file://{code}"})
@@ -226,9 +242,7 @@ provides = ["task"]
 def test_a_repository_that_says_what_it_is_does_so_in_an_event(plugin, run, tmp_path):
     code = plugin("def work(ctx):\n    return 3\n", "code")
     (code / "pyproject.toml").write_text(OURS)
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "x"]):
-        subprocess.run(["git", *command], cwd=code, check=True, capture_output=True)
+    commit_all(code)
     events = []
 
     async def main():

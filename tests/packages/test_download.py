@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import weft
-from weft.errors import PackageError, UsageError
+from weft.errors import PackageError, StorageFailed, UsageError
 from weft.packages.download import download, is_address
 
 pytestmark = pytest.mark.system_package("openssl")
@@ -51,6 +53,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", "1000")
         self.end_headers()
+        for _ in range(200):
+            self.wfile.write(b"x")
+            time.sleep(0.05)
+
+    def dripping(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         for _ in range(200):
             self.wfile.write(b"x")
             time.sleep(0.05)
@@ -149,13 +157,45 @@ def test_an_endless_body_is_bounded(site, into):
     assert "larger than 200,000 bytes" in refused(f"{site}/endless/x.py#sha256={SUM}", into, most=200_000)
 
 
-def test_a_slow_body_has_a_deadline(site, into):
-    assert "was not there within 1 s" in refused(f"{site}/slow/x.py#sha256={SUM}", into, deadline=1)
+@pytest.mark.parametrize("what", ["slow", "dripping"])
+def test_a_slow_body_and_a_slow_head_have_a_deadline(site, into, what):
+    began = time.monotonic()
+    assert "was not there within 1 s" in refused(f"{site}/{what}/x.py#sha256={SUM}", into, deadline=1)
+    assert time.monotonic() - began < 8  # what the server takes is 10 s
+
+
+def test_a_handshake_that_never_ends_has_a_deadline(into):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ended = threading.Event()
+
+        def drip():
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB, of which a byte comes now and then
+                while not ended.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}/x.py#sha256={SUM}"
+        try:
+            assert "was not there within 1 s" in refused(address, into, deadline=1)
+        finally:
+            ended.set()
+            thread.join()
 
 
 def test_a_body_that_is_cut_short_and_one_that_is_missing(site, into):
     assert "its checksum differs" in refused(f"{site}/short/x.py#sha256={SUM}", into)
     assert "it is answered 404" in refused(f"{site}/missing/y.py#sha256={SUM}", into)
+
+
+def test_an_address_that_nobody_answers_at_and_a_folder_that_is_gone(site, into, free_port):
+    assert "it could not be read: " in refused(f"https://127.0.0.1:{free_port()}/x.py#sha256={SUM}", into)
+    assert "it could not be read: " in refused(f"https://0.0.0.1/x.py#sha256={SUM}", into)
+    into.rmdir()
+    with pytest.raises(StorageFailed, match="could not be written: No such file or directory"):
+        download(f"{site}/file/sample.py#sha256={SUM}", into)
 
 
 def test_a_certificate_that_nobody_vouches_for(site, into, monkeypatch):

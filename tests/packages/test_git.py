@@ -10,6 +10,8 @@ import ssl
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -111,29 +113,83 @@ class AsksForPassword(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.mark.system_package("openssl")
-def test_one_that_asks_for_a_password(tmp_path, monkeypatch):
-    certificate = tmp_path / "certificate.pem"
+class GitOverHttp(AsksForPassword):
+    """Git's own server of repositories below the folder ``root``, as a web server runs it (RFC 3875)."""
+
+    root: Path
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        size = self.headers.get("Content-Length", "0")
+        about = {
+            "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": size, "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_ADDR": "127.0.0.1",
+        }  # fmt: skip
+        done = subprocess.run(
+            ["git", "http-backend"], input=self.rfile.read(int(size)), env={**os.environ, **about}, capture_output=True,
+            check=True,
+        )  # fmt: skip
+        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        lines = [line.split(": ", 1) for line in head.decode().splitlines()]
+        self.send_response(next((int(value[:3]) for name, value in lines if name == "Status"), 200))
+        for name, value in lines:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - as http.server names it
+
+
+@pytest.fixture
+def serving(tmp_path, monkeypatch):
+    """``with serving(handler) as url``: over https, by a certificate that git trusts."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "certificate.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", certificate.with_suffix(".key"), "-out", certificate],
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
-    server = HTTPServer(("127.0.0.1", 0), AsksForPassword)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+
+    @contextmanager
+    def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+        server = HTTPServer(("127.0.0.1", 0), handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"https://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    return serve
+
+
+@pytest.mark.system_package("openssl")
+def test_code_comes_over_https(tmp_path, repository, serving, monkeypatch):
+    git(repository.folder, "tag", "v1")
+    second = repository.commit(sample__py="second\n")
+    monkeypatch.setattr(GitOverHttp, "root", tmp_path, raising=False)
+    with serving(GitOverHttp) as site:
+        assert fetched(Git(url=f"{site}/code/.git", ref="v1"), tmp_path / "first") == repository.first
+        assert fetched(Git(url=f"{site}/code/.git"), tmp_path / "second") == second
+        assert "has no branch, tag or commit v2" in refused(f"{site}/code/.git", tmp_path, ref="v2")
+        assert "not found" in refused(f"{site}/nothing/.git", tmp_path / "other")
+    assert (tmp_path / "second/sample.py").read_text() == "second\n"
+
+
+@pytest.mark.system_package("openssl")
+def test_one_that_asks_for_a_password(tmp_path, serving, monkeypatch):
     monkeypatch.setenv("GIT_ASKPASS", "sleep")  # whoever asks waits for ever
-    try:
-        said = refused(f"https://localhost:{server.server_port}/code.git", tmp_path)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    assert "it asks for a password or a key" in said
+    with serving(AsksForPassword) as site:
+        assert "it asks for a password or a key" in refused(f"{site}/code.git", tmp_path)
 
 
 SSH = """#!/bin/sh

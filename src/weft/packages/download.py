@@ -8,9 +8,10 @@ import ipaddress
 import re
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
@@ -43,12 +44,10 @@ def download(address: str, into: Path, *, deadline: float = DEADLINE, most: int 
     fetch = _Download(url, time.monotonic() + deadline, deadline)
     try:
         found = fetch.write(target, most)
-    except TimeoutError:
-        raise fetch.failed(f"it was not there within {deadline:g} s") from None
-    except (ssl.SSLError, http.client.HTTPException, ConnectionError, socket.gaierror) as error:
+    except (http.client.HTTPException, OSError) as error:
+        if fetch.late or isinstance(error, TimeoutError):
+            raise fetch.failed(f"it was not there within {deadline:g} s") from None
         raise fetch.failed(f"it could not be read: {error}") from error
-    except OSError as error:
-        raise StorageFailed(f"{target} could not be written: {error.strerror or error}") from error
     if found != wanted:
         raise fetch.failed(f"its checksum differs: expected sha256 {wanted}, found {found}; do not use it")
     return target
@@ -74,29 +73,51 @@ class _Download:
     def failed(self, why: str) -> PackageError:
         return PackageError(f"{self._asked}: {why}")
 
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._ends
+
     def write(self, target: Path, most: int) -> str:
         """Write the file, and return its SHA-256."""
         for hop in range(MOST_REDIRECTS + 1):
-            with closing(self._connected(redirected=hop > 0)) as connection, self._answer(connection) as response:
+            with self._connected(redirected=hop > 0) as connection, self._answer(connection) as response:
                 if response.status not in _MOVED:
                     return self._body(response, target, most)
                 self._follow(response)
         raise self.failed(f"it leads on more than {MOST_REDIRECTS} times")
 
-    def _connected(self, *, redirected: bool) -> http.client.HTTPSConnection:
+    @contextmanager
+    def _connected(self, *, redirected: bool) -> Iterator[http.client.HTTPSConnection]:
         assert self._url.hostname is not None, "it was checked"
         context = ssl.create_default_context()
         connection = _Connection(self._url.hostname, self._url.port or 443, timeout=self._left(), context=context)
         connection.public = redirected
+        with closing(connection), ExitStack() as ending:
+            connection.made = lambda made: self._end_in_time(made, ending)
+            self._connect(connection)
+            yield connection
+
+    def _end_in_time(self, made: socket.socket, ending: ExitStack) -> None:
+        """Cut a connection at the deadline: whoever sends a byte now and then is in time by each wait's own bound."""
+        again = ending.enter_context(made.dup())  # the first one is TLS's from now on
+
+        def cut() -> None:
+            with suppress(OSError):  # it was closed by the other side
+                again.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(self._left(), cut)
+        timer.start()
+        ending.callback(timer.join)
+        ending.callback(timer.cancel)
+
+    def _connect(self, connection: http.client.HTTPSConnection) -> None:
         try:
             connection.connect()
         except _PrivateAddress as error:
             raise self.failed(f"it leads to {self._url.hostname}, which is {error}: no public address") from None
-        return connection
 
     def _answer(self, connection: http.client.HTTPSConnection) -> http.client.HTTPResponse:
-        self._socket = connection.sock
-        self._socket.settimeout(self._left())
         path = self._url.path or "/"
         connection.request("GET", f"{path}?{self._url.query}" if self._url.query else path)
         return connection.getresponse()
@@ -113,20 +134,18 @@ class _Download:
         if response.status != 200:
             raise self.failed(f"it is answered {response.status} {response.reason}")
         digest, size = hashlib.sha256(), 0
-        with target.open("xb") as file:
-            for block in self._blocks(response):
+        with _storing(target):
+            file = target.open("xb", buffering=0)
+        with file:
+            while block := response.read1(_BLOCK):
                 size += len(block)
                 if size > most:
                     raise self.failed(f"it is larger than {most:,} bytes")
                 digest.update(block)
-                file.write(block)
+                with _storing(target):
+                    file.write(block)
+        self._left()  # a connection that was cut ends as one that is whole
         return digest.hexdigest()
-
-    def _blocks(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
-        """The body, in which no wait outlasts the deadline."""
-        while block := response.read1(_BLOCK):
-            yield block
-            self._socket.settimeout(self._left())
 
     def _left(self) -> float:
         left = self._ends - time.monotonic()
@@ -135,14 +154,23 @@ class _Download:
         return left
 
 
+@contextmanager
+def _storing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(f"{target} could not be written: {error.strerror or error}") from error
+
+
 class _PrivateAddress(Exception):  # noqa: N818 - told as a PackageError
     """Where a connection would have led."""
 
 
 class _Connection(http.client.HTTPSConnection):
-    """Looks, where that is asked, at the address that it is connected to, before a byte is sent."""
+    """Looks, where that is asked, at the address that it is connected to, before a byte is sent; tells ``made``."""
 
     public = False
+    made: Callable[[socket.socket], None]
 
     def connect(self) -> None:
         self._create_connection = self._created
@@ -154,4 +182,5 @@ class _Connection(http.client.HTTPSConnection):
         if self.public and not ipaddress.ip_address(peer.partition("%")[0]).is_global:
             made.close()
             raise _PrivateAddress(peer)
+        self.made(made)
         return made
