@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -213,6 +214,33 @@ def test_an_engine_of_the_hosts_own_is_used_and_left_alone(plugin, tmp_path):
             manager.set_plugin_base_dir(tmp_path / "plugins")
             manager.load_plugins()
         assert engine.use(weft.sync.Task, "sample").execute(background()) is None
+
+
+def test_a_base_folder_is_followed_by_an_engine_that_watches_it(plugin, tmp_path):
+    base = tmp_path / "plugins"
+    base.mkdir()
+    plugin("sample", "def Execute(ctx):\n    return 'old'\n")
+    with weft.sync.Engine(tmp_path / "state") as engine:
+        manager, events = PluginManager(engine), engine.events()
+        engine.load(base, watch=True)
+        _, executor = manager.get_plugin("sample")
+        assert executor(background()) == "old"
+
+        def until(kind, name):
+            assert (
+                next(each for each in events if each.kind in (kind, "load_failed") and each.plugin == name).kind == kind
+            )
+
+        plugin("sample", "def Execute(ctx):\n    return 'new'\n", version="0.2.0")
+        until("drained", "sample")
+        assert (executor(background()), manager.get_plugin("sample")[0].version) == ("new", "0.2.0")
+        plugin("second")
+        until("running", "second")
+        assert executed(manager, "second", say=2) == 2
+        shutil.rmtree(base / "sample")
+        until("unloaded", "sample")
+        with pytest.raises(UnknownPlugin):
+            manager.get_plugin("sample")
 
 
 def test_there_is_one_default_manager():

@@ -31,8 +31,8 @@ def test_its_repository_is_one(tmp_path):
 
 
 def test_the_tests_that_it_names_are_there():
-    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?` \|$", TEXT, re.MULTILINE)
-    assert len(named) == TEXT.count("| `tests/")
-    for file, test in named:
+    rows = [row for row in TEXT.partition("## Each feature")[2].splitlines()[4:] if "not in this version" not in row]
+    assert [row for row in rows if "`tests/" not in row.split("|")[3]] == []
+    for file, test in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", TEXT):
         assert (ROOT / file).is_file()
         assert not test or f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"

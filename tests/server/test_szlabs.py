@@ -136,6 +136,55 @@ def test_the_task_can_be_run_as_well(server):
     assert answer.json() == {"result": "no label: hello", "values": {}}
 
 
+SEEDS_EXAMPLE = """\
+{
+"name": "go-plugin",
+"version": "0.1.0",
+"description": "A go plugin management tool",
+"maintainers": ["loneghost1982@gmail.com"],
+"home": "https://github.com/szlabs/go-plugin.git",
+"source": {
+"mode": "local_so",
+"path": "sample.so"
+},
+"http_services": {
+"driver": "beego",
+"routes": [
+{ "route": "/api/plugin/sample/:id", "method": "GET", "label": "plugin.get" },
+{ "route": "/api/plugin/samples", "method": "POST", "label": "plugin.post" }
+]
+}
+}
+"""
+SEEDS_SWITCH = """
+def Execute(ctx):
+    label = ctx.GetValue("label")
+    if label is None:
+        raise ValueError("label is not set in the plugin context")
+    if label == "plugin.get":
+        return {"got": ctx.GetValue("id")}
+    if label == "plugin.post":
+        return {"posted": ctx.GetValue("request").json()}
+    raise ValueError("not supported")
+"""
+
+
+def test_go_plugins_own_example_is_served_as_it_stands(weft_server, tmp_path):
+    folder = tmp_path / "plugins" / "go-plugin"
+    folder.mkdir(parents=True)
+    (folder / "plugin.json").write_text(SEEDS_EXAMPLE)
+    (folder / "sample.py").write_text(SEEDS_SWITCH)
+    server = weft_server(folder.parent)
+    with httpx.Client(base_url=server.url, headers={"host": "go-plugin.localhost"}, timeout=20) as client:
+        assert client.get("/api/plugin/sample/7").json() == {"got": "7"}
+        assert client.post("/api/plugin/samples", json=[1]).json() == {"posted": [1]}
+        assert client.delete("/api/plugin/samples").status_code == 405
+        run = httpx.post(f"{server.url}/api/v1/plugins/go-plugin/run", json={"values": {}}, timeout=20)
+        assert "label is not set in the plugin context" in run.text
+        metrics = httpx.get(f"{server.url}/metrics", timeout=20).text
+    assert 'weft_plugin_requests_total{plugin="go-plugin",status="2xx"} 2.0' in metrics
+
+
 def test_in_a_folder_of_plugins_the_name_is_the_folders(weft_server, sample, tmp_path):
     other = tmp_path / "plugins" / "renamed"
     other.mkdir(parents=True)
