@@ -31,6 +31,10 @@ def Execute(ctx):
         return b"x" * 1_000_000
     if label == "raises":
         raise ValueError("a secret")
+    if label == "heeds":
+        open(ctx.get_value("request").query["file"][0], "w").close()
+        ctx.done.wait(30)
+        raise ctx.err
     if label == "hang":
         ctx.done.wait(30)
         with open(ctx.get_value("request").query["file"][0], "w") as file:
@@ -42,6 +46,7 @@ ROUTES = {
     "/large": ("GET", "large"),
     "/raises": ("GET", "raises"),
     "/hang": ("GET", "hang"),
+    "/heeds": ("GET", "heeds"),
 }
 
 
@@ -153,6 +158,18 @@ def test_a_client_that_leaves_ends_the_work(asked, write, tmp_path):
         while not seen.exists() or not seen.read_text():
             await asyncio.sleep(0.01)
         assert (sent, seen.read_text()) == ([], "TaskCancelled")
+
+    asked(work, write())
+
+
+def test_what_gives_up_as_it_is_unloaded_is_unavailable(asked, write, tmp_path):
+    async def work(session, engine):
+        began = tmp_path / "state/data/sample/began"
+        asking = asyncio.create_task(session.get("/plugins/heeds", params={"file": str(began)}))
+        while not began.exists():
+            await asyncio.sleep(0.01)
+        await engine.unload("sample")
+        assert (await asking).status_code == 503
 
     asked(work, write())
 

@@ -94,6 +94,8 @@ def test_a_branch_that_moved_is_told(tmp_path, repository):
 
 def test_a_ref_or_a_repository_that_is_not_there(tmp_path, repository):
     assert "has no branch, tag or commit v9" in refused(repository.url, tmp_path, ref="v9")
+    short = refused(repository.url, tmp_path / "short", ref=repository.first[:10])
+    assert f"commit {repository.first[:10]}; a commit is written with all 40 digits" in short
     assert "git says: " in refused(f"file://{tmp_path}/nothing", tmp_path / "other")
 
 
@@ -249,6 +251,8 @@ def test_an_ssh_that_is_refused_and_one_that_is_silent(tmp_path, ssh):
     url = "ssh://code.example/code.git"
     ssh[0].write_text("#!/bin/sh\necho 'ada@code.example: Permission denied (publickey,password).' >&2\nexit 255\n")
     assert "it asks for a password or a key" in refused(url, tmp_path)
+    ssh[0].write_text("#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n")
+    assert "does not know this host by its key" in refused(url, tmp_path / "stranger")
     ssh[0].write_text("#!/bin/sh\nexec sleep 60\n")
     assert "did not answer within 1 s" in refused(url, tmp_path / "again", deadline=1)
 
@@ -347,6 +351,15 @@ def test_the_repositorys_own_plugin_json_says_which_module(tmp_path, repository)
     assert (opened.manifest.name, opened.manifest.version, opened.manifest.entry) == (
         "sample", "0.1.0", "second:Execute",
     )  # fmt: skip
+
+
+def test_no_link_of_a_repositorys_leads_out_of_it(tmp_path, repository):
+    (tmp_path / "secret").write_text("a secret of this machine's\n")
+    (repository.folder / "requirements.txt").symlink_to(tmp_path / "secret")
+    repository.commit()
+    with pytest.raises(PackageError, match=r"requirements\.txt") as refused:
+        opened_from(manifest(tmp_path / "named", repository.url), tmp_path)
+    assert "a secret" not in str(refused.value)
 
 
 OURS = """

@@ -24,6 +24,8 @@ def Execute(ctx):
         raise ValueError("a secret of the plugin's")
     if label == "wrong":
         return 7
+    if label == "nan":
+        return {"is": float("nan")}
     if label == "rest":
         return ctx.get_value("*")
     if label == "asgi":
@@ -45,6 +47,7 @@ ROUTES = [
     ("/bytes", "GET", "bytes"),
     ("/raises", "GET", "raises"),
     ("/wrong", "GET", "wrong"),
+    ("/nan", "GET", "nan"),
     ("/files/*", "GET", "rest"),
     ("/tea", "get", "asgi"),
     ("/deadline", "GET", "deadline"),
@@ -107,7 +110,8 @@ def test_each_kind_of_result(client):
 
 
 @pytest.mark.parametrize(
-    ("path", "logged"), [("/raises", "a secret of the plugin's"), ("/wrong", "Execute returned int")]
+    ("path", "logged"),
+    [("/raises", "a secret of the plugin's"), ("/wrong", "Execute returned int"), ("/nan", "not JSON compliant")],
 )
 def test_what_is_raised_is_500_and_only_the_log_says_why(client, server, path, logged):
     answer = client.get(path)

@@ -17,6 +17,7 @@ from weft.manifest.json import parse_json
 from weft.packages.git import fetch
 from weft.packages.programs import quiet
 from weft.packages.sources import Source
+from weft.packages.tree import walk
 from weft.packages.uv import without_credentials
 from weft.types import Progress
 
@@ -61,6 +62,7 @@ class Checkouts:
 
 def _checked_out(source: Source, checkout: Path, commit: str) -> Source:
     """The repository's files under the ``plugin.json`` of ``source``, unless they say themselves what they are."""
+    walk(checkout)  # before anything is read: links may lead out of it
     try:
         own = own_manifest(checkout)
         note = _note(source.manifest, own) if own else _describe(source, checkout, commit)

@@ -39,8 +39,10 @@ PASSED = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_COMMAND", "GI
 """What git is told of by the operator's own ``GIT_`` variables; the others may speak of another repository."""
 SECRET = re.compile(
     r"could not read (Username|Password)|Authentication failed|Permission denied|terminal prompts disabled"
-    r"|Host key verification failed|HTTP Basic: Access denied"
+    r"|HTTP Basic: Access denied"
 )
+STRANGER = re.compile(r"Host key verification failed")
+ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
 HINT = re.compile(r"fatal: Could not read from remote|Please make sure you have the correct|and the repository exists")
 """What git adds to the reason that ssh gives."""
 NO_REF = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|no matching remote head")
@@ -128,8 +130,11 @@ class _Fetch:
 def _reason(errors: str, ref: str) -> str:
     if SECRET.search(errors):
         return "it asks for a password or a key, and nobody is there to give it: set up git so that it needs none"
+    if STRANGER.search(errors):
+        return "ssh does not know this host by its key: connect to it once by hand, or add the key to known_hosts"
     if NO_REF.search(errors):
-        return f"it has no branch, tag or commit {ref or 'HEAD'}"
+        hint = "; a commit is written with all 40 digits" if ABBREVIATED.fullmatch(ref) else ""
+        return f"it has no branch, tag or commit {ref or 'HEAD'}{hint}"
     every = [line for line in errors.splitlines() if line.strip()]
     said = [line for line in every if not HINT.match(line)] or every
     return "git says: " + "; ".join(said[-3:]) if said else "git failed"

@@ -161,7 +161,7 @@ def _response(result: Any) -> Tuple[int, List[Tuple[bytes, bytes]], bytes]:
     if isinstance(result, str):
         return 200, [PLAIN], result.encode()
     if isinstance(result, (dict, list)):
-        return 200, [(b"content-type", b"application/json")], json.dumps(result).encode()
+        return 200, [(b"content-type", b"application/json")], json.dumps(result, allow_nan=False).encode()
     kind = type(result).__qualname__
     raise TypeError(f"Execute returned {kind}: expected None, a dict, a list, str, bytes, or an ASGI response")
 
