@@ -62,55 +62,51 @@ class Checkouts:
 
 def _checked_out(source: Source, checkout: Path, commit: str) -> Source:
     """The repository's files under the ``plugin.json`` of ``source``, unless they say themselves what they are."""
-    walk(checkout)  # before anything is read: links may lead out of it
+    assert source.manifest.git is not None, "it was fetched"
+    where = f"repository {without_credentials(source.manifest.git.url)}"
     try:
-        own = own_manifest(checkout)
-        note = _note(source.manifest, own) if own else _describe(source, checkout, commit)
+        walk(checkout)  # before anything is read: links may lead out of it
+        if own := own_manifest(checkout):
+            _check_unrouted(source.manifest, own)
+        else:
+            _describe(source, checkout, commit)
         manifest = read_manifest(checkout, name=source.manifest.name)
-    except ManifestError as error:
-        raise PackageError(f"{_repository(source.manifest)}: {error}") from error
-    return replace(source, folder=checkout, manifest=manifest, note=note and f"{note}: version {manifest.version}")
+    except (ManifestError, PackageError) as error:
+        raise PackageError(f"{where}: {error}") from error
+    told = f"{where}: its {own} says what the plugin is, and {FILE} gives its name alone: version {manifest.version}"
+    return replace(source, folder=checkout, manifest=manifest, note=told if own else "")
 
 
-def _note(manifest: Manifest, own: str) -> str:
-    """That the repository is a plugin of ours. Raises PackageError where routes would go unserved."""
-    where = f"{_repository(manifest)}: its {own} says what the plugin is"
+def _check_unrouted(manifest: Manifest, own: str) -> None:
+    """A repository that is a plugin of ours says itself what it serves."""
     if manifest.http_services is not None:
         raise PackageError(
-            f"{where}, and http_services of {FILE} would not be served: take them out, or that out of the repository"
+            f"its {own} says what the plugin is, and http_services of {FILE} would not be served: take them out, or "
+            "that out of the repository"
         )
-    return f"{where}, and {FILE} gives its name alone"
 
 
-def _describe(source: Source, checkout: Path, commit: str) -> str:
+def _describe(source: Source, checkout: Path, commit: str) -> None:
     """Write ``plugin.json`` into the checkout, with the code that the repository's own one names, or its one module."""
-    code = {"mode": "local_so", "path": _path(checkout, source.manifest), "commit": commit}
+    code = {"mode": "local_so", "path": _path(checkout, source.manifest.name), "commit": commit}
     outer = {key: value for key, value in _object(source.folder / FILE).items() if key.casefold() != "source"}
     (checkout / FILE).unlink(missing_ok=True)  # it may be a link
     (checkout / FILE).write_text(json.dumps({**outer, "source": code}, indent=2) + "\n", encoding="utf-8")
-    return ""
 
 
-def _path(checkout: Path, manifest: Manifest) -> str:
+def _path(checkout: Path, name: str) -> str:
     if (checkout / FILE).is_file():
         source = next((value for key, value in _object(checkout / FILE).items() if key.casefold() == "source"), None)
         inner = {key.casefold(): value for key, value in source.items()} if isinstance(source, dict) else {}
         if inner.get("mode") == "local_so":
             return str(inner.get("path", ""))
     entry = folder_entry(checkout)
-    module = entry.partition(":")[0] if entry else manifest.name
+    module = entry.partition(":")[0] if entry else name
     places = [Path(root, file) for root in ("", "src") for file in (f"{module}.py", module)]
     found = next((place for place in places if (checkout / place).exists()), None)
     if found is None:
-        raise PackageError(
-            f"{_repository(manifest)}: it has not exactly one module or package: name one in a {FILE} of its own"
-        )
+        raise PackageError(f"it has not exactly one module or package: name one in a {FILE} of its own")
     return str(found)
-
-
-def _repository(manifest: Manifest) -> str:
-    assert manifest.git is not None, "the manifest names a repository"
-    return f"repository {without_credentials(manifest.git.url)}"
 
 
 def _object(path: Path) -> dict[str, Any]:
