@@ -108,6 +108,23 @@ def test_one_that_is_never_ready_again_is_quarantined(run, engine, release, get,
     run(main())
 
 
+def test_a_start_that_blocks_is_no_hang(run, engine, release, get, tmp_path):
+    """However long it takes: ``limits.startup`` alone bounds it."""
+    data = tmp_path / "data" / "shop"
+    data.mkdir(parents=True)
+    (data / "seconds").write_text(f"{2 * POLICY.hung_after}")
+
+    async def main():
+        async with engine(supervision=POLICY) as its:
+            told = []
+            its.listen(told.append)
+            plugin = await its.run(release("blocks_at_init"))
+            assert (await get(plugin), plugin.state) == (["awake"], "running")
+            assert not {event.kind for event in told} & {"hung", "lost", "start_failed"}
+
+    run(main())
+
+
 @pytest.mark.parametrize("how", ["stop", "unload", "upgrade"])
 def test_nothing_is_started_any_more_once_it_is_stopped_or_replaced(run, engine, release, get, eventually, how):
     """Neither while it waits for the next try, nor while that is under way."""

@@ -114,10 +114,39 @@ def test_init_may_be_a_coroutine(run, site):
     run(main())
 
 
+def test_a_start_that_blocks_blocks_no_event_loop(run, site):
+    """It goes on only when the loop has let another task run meanwhile."""
+    gates = [threading.Event(), threading.Event()]
+
+    class Slow(Plugin):
+        def init(self):
+            assert gates[0].wait(20)
+            return super().init()
+
+        def register_routes(self, router):
+            assert gates[1].wait(20)
+            super().register_routes(router)
+
+    async def main():
+        starting = asyncio.create_task(application(Slow(), 1))
+        for gate in gates:
+            await asyncio.sleep(0.01)
+            assert not starting.done()
+            gate.set()
+        async with site(await starting) as its:
+            assert (await its.request(target=b"/text").over())[0] == 200
+
+    run(main())
+
+
 def test_init_is_needed_and_may_refuse(run):
     class Refusing(Plugin):
         def init(self):
             raise ValueError("not today")
+
+    class Leaving(Plugin):
+        def init(self):
+            raise SystemExit(3)
 
     class RefusingLater(Plugin):
         async def init(self):
@@ -129,6 +158,8 @@ def test_init_is_needed_and_may_refuse(run):
     for refusing in (Refusing(), RefusingLater()):
         with pytest.raises(ValueError, match="not today"):
             run(application(refusing, 1))
+    with pytest.raises(SystemExit):
+        run(application(Leaving(), 1))
     with pytest.raises(StartFailed, match=r"no init\(\)"):
         run(application(Without(), 1))
 

@@ -235,6 +235,29 @@ def test_a_start_that_never_ends_by_itself_ends_at_the_limit(run, folder, launch
     run(main())
 
 
+def test_an_init_that_blocks_ends_at_the_limit_and_the_host_goes_on_meanwhile(run, folder, launch, runtime):
+    waits = """
+        import threading
+        class Plugin:
+            def init(self):
+                threading.current_thread().gate = gate = threading.Event()
+                gate.wait()
+            def register_routes(self, router): ...
+        """
+
+    async def main():
+        starting = asyncio.create_task(runtime.start(launch(folder("a", {"waits.py": waits}), startup=0.5), print))
+        while not (found := [each for each in threading.enumerate() if hasattr(each, "gate")]):
+            await asyncio.sleep(0.001)
+        with pytest.raises(StartFailed, match="was not ready within"):
+            await starting
+        found[0].gate.set()
+        await asyncio.to_thread(found[0].join, 10)
+        assert not found[0].is_alive()
+
+    run(main())
+
+
 def test_a_cancelled_start_leaves_nothing(run, folder, launch, runtime):
     waits = "import threading\nthreading.current_thread().gate = gate = threading.Event()\ngate.wait()"
 

@@ -76,6 +76,16 @@ def test_a_plugin_that_is_never_ready_is_ended_at_its_limit(run, launch):
     run(main())
 
 
+def test_an_init_that_blocks_ends_at_the_limit_too(run, launch):
+    async def main():
+        lines = []
+        with pytest.raises(StartFailed, match=r"was not ready within .* s \(limits\.startup\)"):
+            await ProcessRuntime().start(launch("blocks_at_init", startup=0.5), lines.append)
+        assert [line.text for line in lines] == ["thinking"]
+
+    run(main())
+
+
 def test_a_cancelled_start_leaves_nothing(run, launch):
     async def main():
         lines = []

@@ -7,9 +7,10 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Tuple
 
+from weft.calls.threads import Threads
 from weft.contracts.web import CHUNK
 from weft.errors import StartFailed
-from weft.sdk.gloom.chain import Chain
+from weft.sdk.gloom.chain import Chain, is_async
 from weft.sdk.gloom.config import Config, read_config
 from weft.sdk.gloom.failures import HttpError
 from weft.sdk.gloom.responses import Response
@@ -23,15 +24,19 @@ _END = object()
 async def application(plugin: Any, threads: int, folders: Tuple[str, ...] = ()) -> Any:
     """The ASGI application of a ``Plugin`` instance. ``folders``: the plugin's own, and its data folder.
 
-    ``init()``, ``def`` or ``async def``, is called here; what it raises refuses the start.
+    ``init()`` and ``register_routes()`` are called here, in a thread unless they are ``async def``: they may block.
+    What they raise refuses the start.
     """
     init = method_of(plugin, "init", "Init")
     if init is None:
         raise StartFailed("Plugin has register_routes but no init(): expected both, as GLoom has them")
-    given = init()
-    config = read_config(await given if inspect.isawaitable(given) else given)
-    router = Router(config, folders)
-    method_of(plugin, "register_routes", "RegisterRoutes")(router)
+    thread = Threads(1)
+    try:
+        config = read_config(await _called(thread, init))
+        router = Router(config, folders)
+        await _called(thread, method_of(plugin, "register_routes", "RegisterRoutes"), router)
+    finally:
+        thread.close()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="plugin")
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
@@ -44,6 +49,11 @@ async def application(plugin: Any, threads: int, folders: Tuple[str, ...] = ()) 
             pool.shutdown(wait=False, cancel_futures=True)
 
     return serve
+
+
+async def _called(thread: Threads, function: Callable[..., Any], *arguments: Any) -> Any:
+    result = function(*arguments) if is_async(function) else await thread.run(function, *arguments)
+    return await result if inspect.isawaitable(result) else result
 
 
 class _Exchange:
