@@ -11,6 +11,7 @@ from weft.calls.threads import Threads
 from weft.contracts.web import CHUNK
 from weft.errors import StartFailed
 from weft.sdk.gloom.chain import Chain, is_async
+from weft.sdk.gloom.conditions import fit
 from weft.sdk.gloom.config import Config, read_config
 from weft.sdk.gloom.failures import HttpError
 from weft.sdk.gloom.responses import Response
@@ -78,6 +79,7 @@ class _Exchange:
         chain = Chain(self._router, scope, body, self._pool)
         try:
             response = await (self._failed(chain, refusal) if refusal else self._answered(chain))
+            fit(response, chain.request)
             await asyncio.wait_for(_send(response, scope["method"], send, chain), self._config.write_timeout)
         finally:
             chain.close()

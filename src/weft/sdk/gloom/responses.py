@@ -105,7 +105,10 @@ class Response:
         return self.file(path).set("content-disposition", f"attachment; filename*=UTF-8''{shown}")
 
     def file(self, path: Any) -> "Response":
-        """A file, its type told by its name. Raises HttpError 404 where there is none. Call it in a ``def`` handler."""
+        """A file, its type told by its name; a client may ask for a part of it, or whether it has changed.
+
+        Raises HttpError 404 where there is none. Call it in a ``def`` handler.
+        """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except (OSError, ValueError):
@@ -121,6 +124,7 @@ class Response:
         kind, encoding = mimetypes.guess_type(name)
         self._with(BINARY if kind is None or encoding else _text_type(kind), file)
         self.length = status.st_size
+        self.set("accept-ranges", "bytes").set("etag", f'"{status.st_mtime_ns:x}-{status.st_size:x}"')
         return self.set("last-modified", formatdate(status.st_mtime, usegmt=True))
 
     def _with(self, content_type: str, body: Any) -> "Response":

@@ -75,13 +75,13 @@ class Router:
         return group.use(*handlers) if handlers else group
 
     def static(self, prefix: str, root: Any, *, index: str = "index.html", max_age: int = 0) -> "Router":
-        """Serve the files below ``root``, a folder of the plugin's own or of its data folder.
+        """Serve the files below ``root``, a folder of the plugin's own or of its data folder, or one file of these.
 
-        ``max_age``: seconds for which clients may keep one. Raises ValueError for any other folder. What is not there
-        is left to the routes made later.
+        ``prefix`` of a file is a pattern: ``*`` serves it on every path. ``max_age``: seconds for which clients may
+        keep a file. Raises ValueError for any other folder. What is not there is left to the routes made later.
         """
         files = Static(allowed_root(root, self._folders), index=index, max_age=max_age)
-        pattern = f"{prefix.rstrip('/')}/*"
+        pattern = prefix if files.is_file else f"{prefix.rstrip('/')}/*"
         self._add(frozenset(("GET", "HEAD")), pattern, (files,), middleware=True, prefix=False)
         return self
 

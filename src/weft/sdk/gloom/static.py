@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from email.utils import parsedate_to_datetime
 from typing import IO, Any, Optional, Tuple
 
 from weft.sdk.gloom.failures import HttpError
+
+logger = logging.getLogger("weft.web")
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def allowed_root(root: Any, folders: Tuple[str, ...]) -> str:
-    """The real path of a folder that may be served. Raises ValueError for one that is in none of ``folders``."""
+    """The real path of what may be served, a folder or a file. Raises ValueError where it is in none of ``folders``."""
     path = os.path.realpath(os.path.join(folders[0] if folders else "", root))
     if any(_below(path, os.path.realpath(each)) for each in folders):
+        if not os.path.exists(path):
+            logger.warning("static: there is no %s: none of it is served until there is", path)
         return path
     raise ValueError(
         f"static: {root} is neither in the plugin's own folder nor in its data folder: "
@@ -28,16 +32,17 @@ def _below(path: str, folder: str) -> bool:
 
 
 class Static:
-    """A handler that answers with files of ``root``, by the route's ``*``."""
+    """A handler that answers with files of the folder ``root``, by the route's ``*``; or with ``root``, a file."""
 
     def __init__(self, root: str, *, index: str, max_age: int) -> None:
-        self._root = root
+        self.is_file = os.path.isfile(root)
+        self._root, self._only = os.path.split(root) if self.is_file else (root, "")
         self._index = index
         self._max_age = max_age
 
     def __call__(self, request: Any) -> Any:
-        """The file, 304 where the client has it, or what the next handler says where there is none."""
-        found = self._open(request.params["*"])
+        """The file, or what the next handler says where there is none."""
+        found = self._open(self._only or request.params["*"])
         if found is None:
             return request.next()
         file, name = found
@@ -48,10 +53,6 @@ class Static:
             return request.next()
         if self._max_age:
             response.set("cache-control", f"public, max-age={self._max_age}")
-        if _unchanged(request.headers.get("if-modified-since"), response.get("last-modified")):
-            file.close()
-            response.body = None
-            return response.status(304)
         return response
 
     def _open(self, path: str) -> "Optional[Tuple[IO[bytes], str]]":
@@ -80,12 +81,3 @@ class Static:
             return os.open(name, _FILE, dir_fd=at)
         finally:
             os.close(at)
-
-
-def _unchanged(since: Optional[str], modified: Optional[str]) -> bool:
-    if since is None or modified is None:
-        return False
-    try:
-        return parsedate_to_datetime(since) >= parsedate_to_datetime(modified)
-    except (TypeError, ValueError):
-        return False
