@@ -29,6 +29,12 @@ def InitializePlugin(ctx):
     ctx.register_storage_backend("redis", RedisStorage)
 
 
+LEASE = """local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1"""
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end"
+
 AT_ONCE = 500
 """Commands that are sent in one go."""
 
@@ -91,6 +97,7 @@ class RedisStorage(Backend):
         )
         self.ask = Batches(self.redis).ask
         self.prefix = self.settings.get("prefix", "weft:")
+        self.leases = f"{self.prefix}:".encode()  # no entry's name begins so: no category is empty
 
     async def put(self, category, key, value, ttl=None):
         seconds = self.lifetime(category, key, len(value), ttl)
@@ -139,6 +146,16 @@ class RedisStorage(Backend):
                 entries, size = entries + len(sizes), size + sum(sizes)
         return Statistics(self.hits, self.misses, entries, size)
 
+    async def lease(self, category, key, holder, seconds):
+        name = self.leases + self.named(category, key)
+        with self.answering():
+            return await self.ask("EVAL", LEASE, 1, name, holder, int(seconds * 1000)) > 0
+
+    async def release(self, category, key, holder):
+        name = self.leases + self.named(category, key)
+        with self.answering():
+            await self.ask("EVAL", RELEASE, 1, name, holder)
+
     async def close(self):
         await self.redis.aclose()
 
@@ -152,7 +169,7 @@ class RedisStorage(Backend):
         begins = self.prefix.encode() if category is None else self.named(category, prefix)
         seen, batch = set(), []
         async for name in self.redis.scan_iter(match=_escaped(begins) + b"*", count=AT_ONCE):
-            if name not in seen:
+            if name not in seen and not name.startswith(self.leases):
                 seen.add(name)
                 batch.append(name)
             if len(batch) == AT_ONCE:

@@ -17,7 +17,7 @@ import pytest
 
 import weft
 from weft.contracts.storage import NoRoom, NotFound, TooLarge, Unreachable
-from weft.testing.kit.storage import StorageConformance
+from weft.testing.kit.storage import SharedStorageConformance
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "redis_storage"
 TIMEOUT = 1.0
@@ -60,7 +60,7 @@ def shared_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-class TestRedis(StorageConformance):
+class TestRedis(SharedStorageConformance):
     source = PLUGIN
     name = "redis"
 

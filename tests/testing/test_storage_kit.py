@@ -9,7 +9,7 @@ import pytest
 import weft
 from weft.contracts.storage import NotFound
 from weft.testing import storage
-from weft.testing.storage import CHECKS
+from weft.testing.storage import CHECKS, SHARED_CHECKS
 
 PLUGIN = (Path(__file__).parents[1] / "plugins" / "memory_storage.py").read_text()
 PUT = "self.categories.setdefault(category, {})[key] = (value, expires)"
@@ -91,4 +91,32 @@ def test_a_broken_promise_is_found(tmp_path, run, monkeypatch, name):
             await check(engine.use(weft.Storage))
 
     with pytest.raises((AssertionError, NotFound), match=message):
+        run(main())
+
+
+WITHOUT_LEASES = """
+from weft.sdk.storage import Backend
+from weft.sdk.storage.file import File
+
+Metadata = {"Name": "Without leases", "Version": "1.0.0"}
+
+class WithoutLeases(File):
+    lease, release = Backend.lease, Backend.release
+
+def InitializePlugin(ctx):
+    ctx.register_storage_backend("without", lambda config: WithoutLeases(config, ctx.data_dir))
+"""
+
+
+@pytest.mark.parametrize("check", SHARED_CHECKS)
+def test_a_source_that_two_processes_ask_is_found(tmp_path, run, check):
+    (tmp_path / "without.py").write_text(WITHOUT_LEASES)
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as one, weft.Engine(tmp_path / "state") as other:
+            for engine in (one, other):
+                await engine.load(tmp_path / "without.py")
+            await check(one.use(weft.Storage, "without"), other.use(weft.Storage, "without"))
+
+    with pytest.raises(AssertionError, match="how often the source was asked: expected 1, found 2"):
         run(main())

@@ -187,7 +187,8 @@ class Storage(Protocol):
         """The value; where there is none, what ``fill()`` gives, which is kept as ``put`` keeps it.
 
         However many ask for an entry at the same time, ``fill`` of one of them is called, once. What it raises all of
-        them get, and nothing is kept. Of a storage that lacks this, those who share one proxy share the call.
+        them get, and nothing is kept. Whether those of several processes share a call, the storage says. Of one that
+        lacks this, those who share one proxy do.
         """
         fills: Fills = self.__dict__.setdefault("_fills", Fills())
 

@@ -15,6 +15,7 @@ from typing import Any
 from weft.contracts.storage import LONGEST, LONGEST_TTL, PIECE, Entry, InvalidEntry, NotFound, Storage
 
 Check = Callable[[Storage], Awaitable[None]]
+SharedCheck = Callable[[Storage, Storage], Awaitable[None]]
 
 HOSTILE = (
     "../x", "..", ".", "/etc/passwd", "a/b", "a\0b", "C:\\x", " ", "ключ", "\u00e9", "e\u0301", "x" * LONGEST, "%2e%2e",
@@ -197,6 +198,36 @@ async def a_source_is_asked_once(storage: Storage) -> None:
     await storage.purge(category, everything=True)
 
 
+async def a_source_of_two_is_asked_once(first: Storage, second: Storage) -> None:
+    """Of two processes that share their entries: while one fills an entry, the other waits, and asks no source."""
+    category, asked, go_on = _own(), 0, asyncio.Event()
+
+    async def fill() -> bytes:
+        nonlocal asked
+        asked += 1
+        await go_on.wait()
+        return b"value"
+
+    async def fails() -> bytes:
+        raise LookupError("the source is down")
+
+    await first.put(category, "shared", b"")
+    _same("what the other has put", await second.get(category, "shared"), b"")
+    try:
+        await first.get_or_fill(category, "x", fails)
+    except Exception as error:  # noqa: BLE001 (of which class depends on the runtime)
+        _true(f"get_or_fill: expected the source's error, found {error}", "the source is down" in str(error))
+    calls = [asyncio.create_task(each.get_or_fill(category, "x", fill, 60)) for each in (first, second) * AT_ONCE]
+    while not asked:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(10 * SOON)  # whoever would ask as well has done so by then
+    _same("list while it is filled", await _listed(second, category), ["shared"])
+    go_on.set()
+    _same("get_or_fill", set(await asyncio.gather(*calls)), {b"value"})
+    _same("how often the source was asked", asked, 1)
+    await first.purge(category, everything=True)
+
+
 async def a_source_that_fails_fills_nothing(storage: Storage) -> None:
     """Its error is the caller's, and the next call asks again."""
     category = _own()
@@ -251,6 +282,10 @@ CHECKS: tuple[Check, ...] = (
     a_source_that_fails_fills_nothing,
     it_counts_what_it_keeps,
 )
+
+
+SHARED_CHECKS: tuple[SharedCheck, ...] = (a_source_of_two_is_asked_once,)
+"""Of storages whose entries several processes share: called with what two of them use."""
 
 
 def _own() -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +21,9 @@ from weft.contracts.storage import InvalidEntry, NoRoom, NotFound, TooLarge, Unr
 from weft.errors import StartFailed
 from weft.sdk.storage import BUILT_IN
 from weft.sdk.storage.file import PURGE_EVERY, File
+from weft.sdk.storage.leases import leased
 from weft.sdk.storage.memory import Memory
-from weft.testing.kit.storage import StorageConformance
+from weft.testing.kit.storage import SharedStorageConformance, StorageConformance
 from weft.testing.storage import CHECKS
 
 
@@ -37,7 +39,7 @@ class TestMem(StorageConformance):
 
 
 @pytest.mark.weft_runtimes("inline", "process")
-class TestFile(StorageConformance):
+class TestFile(SharedStorageConformance):
     source = BUILT_IN
     name = "file"
 
@@ -250,6 +252,60 @@ async def Execute(ctx):
             assert sum((folder / "asked").exists() for folder in folders) == 1
 
     run(main())
+
+
+# --- leases ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_holder_at_a_time_may_fill_an_entry(tmp_path):
+    one, other = File({}, str(tmp_path)), File({}, str(tmp_path))
+    assert one.lease("x", "x", b"one", 60)
+    assert not other.lease("x", "x", b"other", 60)
+    assert other.lease("x", "y", b"other", 60)
+    assert one.lease("x", "x", b"one", 60)
+    other.release("x", "x", b"other")
+    assert not other.lease("x", "x", b"other", 60)
+    one.release("x", "x", b"one")
+    assert other.lease("x", "x", b"other", 0.001)
+    time.sleep(0.01)
+    assert one.lease("x", "x", b"one", 60)
+    assert (one.statistics().entries, one.purge(everything=True)) == (0, 0)
+
+
+def test_a_lease_of_a_clock_that_was_put_back_holds_nobody_up(tmp_path):
+    file = File({}, str(tmp_path))
+    assert file.lease("x", "x", b"of tomorrow", 24 * 3600)
+    assert file.lease("x", "x", b"of today", 60)
+
+
+def test_a_lease_lasts_for_as_long_as_it_is_needed_and_no_longer_than_its_process(tmp_path, run):
+    began = []
+
+    async def ask(file, method, *arguments):
+        return await asyncio.to_thread(getattr(file, method), *arguments)
+
+    async def hold(name, seconds):
+        async with leased(partial(ask, File({}, str(tmp_path))), "x", "x", 0.3):
+            began.append(name)
+            await asyncio.sleep(seconds)
+            began.append(f"{name} is over")
+
+    async def main():
+        assert File({}, str(tmp_path)).lease("x", "x", b"of one that was killed", 0.2)
+        first = asyncio.create_task(hold("first", 1))
+        while not began:
+            await asyncio.sleep(0.01)
+        second = asyncio.create_task(hold("second", 0))
+        await asyncio.gather(first, second)
+        third = asyncio.create_task(hold("third", 3600))
+        while "third" not in began:
+            await asyncio.sleep(0.01)
+        third.cancel()
+        await asyncio.gather(third, return_exceptions=True)
+        assert File({}, str(tmp_path)).lease("x", "x", b"the next", 60)
+
+    run(main())
+    assert began == ["first", "first is over", "second", "second is over", "third"]
 
 
 # --- file -----------------------------------------------------------------------------------------------------------

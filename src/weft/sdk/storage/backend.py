@@ -10,6 +10,7 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Mapping, Optio
 from weft.contracts.storage import Fills, NotFound, TooLarge, check_entry
 from weft.errors import UsageError
 from weft.sdk.storage import settings
+from weft.sdk.storage.leases import leased
 
 MAX_ENTRY = 64 * 1024 * 1024
 """Bytes that a value may have, where nothing else is said."""
@@ -26,7 +27,8 @@ class Backend:
     Of ``config`` it takes ``ttl`` (a time for each category), ``default_ttl`` (for all others) and ``max_entry`` (bytes
     of a value); ``more`` are the backend's own settings, each with what reads it, and their values are in ``settings``.
     A backend defines ``put``, ``get``, ``delete``, ``list`` and ``purge``, all ``def`` (then they run in threads) or
-    all ``async def``. Raises UsageError for settings that are wrong.
+    all ``async def``; and where several processes share its entries ``lease`` and ``release``. Raises UsageError for
+    settings that are wrong.
     """
 
     def __init__(self, config: Mapping[str, Any], **more: Callable[[str, Any], Any]) -> None:
@@ -56,20 +58,32 @@ class Backend:
         check_entry(category, key, ttl)
 
         async def filled() -> bytes:
-            try:
-                found: bytes = await self._run("get", category, key)  # another may have filled it since it was missed
-                return found
-            except NotFound:
-                self.misses -= 1  # it is one miss, though it was looked for twice
-            value = await fill()
-            await self._run("put", category, key, value, ttl)
-            return value
+            async with leased(self._run, category, key):
+                try:
+                    found: bytes = await self._run("get", category, key)  # it may have been filled since it was missed
+                    return found
+                except NotFound:
+                    self.misses -= 1  # it is one miss, though it was looked for twice
+                value = await fill()
+                await self._run("put", category, key, value, ttl)
+                return value
 
         try:
             value: bytes = await self._run("get", category, key)
         except NotFound:
             return await self._fills.once(category, key, filled)
         return value
+
+    async def lease(self, category: str, key: str, holder: bytes, seconds: float) -> bool:  # noqa: ARG002
+        """Give ``holder`` the right to fill an entry for so many seconds; False while another has it.
+
+        Who has it already has it for so many seconds from now. It is told apart from entries: it is not listed, counted
+        or purged. Raises NoRoom, Unreachable. Here it is for storages that one process has to itself.
+        """
+        return True
+
+    async def release(self, category: str, key: str, holder: bytes) -> None:
+        """Give back that right, where ``holder`` has it. Raises Unreachable."""
 
     async def write(self, category: str, key: str, pieces: AsyncIterator[bytes], ttl: Optional[float] = None) -> None:
         """See contracts.storage. No more is taken than an entry may have."""

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, Deque, Iterator, Mapping, Optional
+from typing import Any, Deque, Iterator, Mapping, Optional, Tuple
 
 from weft.contracts.storage import Entry, NoRoom, NotFound, Statistics, Unreachable, check_entry
 from weft.sdk.storage import settings
@@ -26,6 +26,9 @@ PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS entries (
     category BLOB NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, expires REAL, PRIMARY KEY (category, key)
 );
+CREATE TABLE IF NOT EXISTS leases (
+    category BLOB NOT NULL, key BLOB NOT NULL, holder BLOB NOT NULL, ends REAL NOT NULL, PRIMARY KEY (category, key)
+);
 CREATE INDEX IF NOT EXISTS by_end ON entries (expires) WHERE expires IS NOT NULL;
 """
 _PUT = """INSERT INTO entries VALUES (?, ?, ?, ?)
@@ -37,6 +40,11 @@ WHERE category = ?1 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2 AND (expir
 ORDER BY key"""
 _OVER = "DELETE FROM entries WHERE expires <= ?2 AND (?1 IS NULL OR category = ?1)"
 _ALL = "DELETE FROM entries WHERE ?1 IS NULL OR category = ?1"
+_LEASE = """INSERT INTO leases VALUES (?1, ?2, ?3, ?4 + ?5)
+ON CONFLICT (category, key) DO UPDATE SET holder = excluded.holder, ends = excluded.ends
+WHERE holder = excluded.holder OR ends <= ?4 OR ends > excluded.ends"""
+_RELEASE = "DELETE FROM leases WHERE category = ? AND key = ? AND holder = ?"
+_ENDED = "DELETE FROM leases WHERE ends <= ?"
 _COUNT = """SELECT count(*), coalesce(sum(length(value)), 0) FROM entries
 WHERE (expires IS NULL OR expires > ?2) AND (?1 IS NULL OR category = ?1)"""
 
@@ -62,12 +70,7 @@ class File(Backend):
         expires = None if seconds is None else time.time() + seconds
         row = category.encode(), key.encode(), value, expires
         with self._connection() as connection:
-            try:
-                connection.execute(_PUT, row)
-            except sqlite3.OperationalError as error:
-                if not _is_full(error) or not _purge(connection):
-                    raise
-                connection.execute(_PUT, row)
+            _insert(connection, _PUT, row)
             if next(self._writes) % PURGE_EVERY == 0:
                 _purge(connection)
 
@@ -109,6 +112,17 @@ class File(Backend):
         with self._connection() as connection:
             entries, size = connection.execute(_COUNT, (_encoded(category), time.time())).fetchone()
         return Statistics(self.hits, self.misses, entries, size)
+
+    def lease(self, category: str, key: str, holder: bytes, seconds: float) -> bool:  # type: ignore[override]
+        """See Backend. One that would end later than it can is of a clock that was put back."""
+        row = category.encode(), key.encode(), holder, time.time(), seconds
+        with self._connection() as connection:
+            return _insert(connection, _LEASE, row) > 0
+
+    def release(self, category: str, key: str, holder: bytes) -> None:  # type: ignore[override]
+        """See Backend."""
+        with self._connection() as connection:
+            connection.execute(_RELEASE, (category.encode(), key.encode(), holder))
 
     def close(self) -> None:
         """Close the file."""
@@ -164,12 +178,23 @@ def _encoded(category: Optional[str]) -> Optional[bytes]:
     return None if category is None else category.encode()
 
 
+def _insert(connection: sqlite3.Connection, statement: str, row: Tuple[Any, ...]) -> int:
+    """How many rows it has changed. In a full file it may have the room of what is over."""
+    try:
+        return connection.execute(statement, row).rowcount
+    except sqlite3.OperationalError as error:
+        if not _is_full(error) or not _purge(connection):
+            raise
+    return connection.execute(statement, row).rowcount
+
+
 def _purge(connection: sqlite3.Connection, category: Optional[str] = None, *, everything: bool = False) -> int:
     """Delete rows, and give their pages back to the disk."""
     if everything:
         gone = connection.execute(_ALL, (_encoded(category),)).rowcount
     else:
         gone = connection.execute(_OVER, (_encoded(category), time.time())).rowcount
+    connection.execute(_ENDED, (time.time(),))
     if gone:
         connection.executescript("PRAGMA incremental_vacuum")  # execute would give back one page
     return gone

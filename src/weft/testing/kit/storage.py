@@ -20,7 +20,7 @@ import pytest
 from weft.contracts.storage import Storage
 from weft.testing.engine import Engine, Where
 from weft.testing.kit.running import DEADLINE
-from weft.testing.storage import CHECKS, Check
+from weft.testing.storage import CHECKS, SHARED_CHECKS, Check, SharedCheck
 
 
 class StorageConformance:
@@ -44,3 +44,24 @@ class StorageConformance:
         async with asyncio.timeout(DEADLINE), Engine(state, runtime=runtime) as engine:
             (plugin,) = await engine.load(self.source, config=self.config)
             await check(engine.use(Storage, self.name or plugin.name))
+
+
+class SharedStorageConformance(StorageConformance):
+    """The same of a storage whose entries several processes share: they share a ``fill`` as well."""
+
+    @pytest.mark.parametrize("check", SHARED_CHECKS, ids=lambda check: check.__name__)
+    def test_shared_storage(self, check: SharedCheck, weft_state: Path) -> None:
+        """One promise of a storage that two hosts use, with a process of the plugin's each."""
+        asyncio.run(self._between(check, weft_state))
+
+    async def _between(self, check: SharedCheck, state: Path) -> None:
+        async with (
+            asyncio.timeout(DEADLINE),
+            Engine(state, runtime="process") as one,
+            Engine(state, runtime="process") as other,
+        ):
+            name = self.name
+            for engine in (one, other):
+                (plugin,) = await engine.load(self.source, config=self.config)
+                name = name or plugin.name
+            await check(one.use(Storage, name), other.use(Storage, name))
