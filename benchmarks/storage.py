@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[str, str, float | None]] = {
     "file_loop": ("`file`, inline, in threads, 16 at once", "diskcache in threads", None),
     "redis": ("`redis`, in its own process, 64 at once", "redis-py", 0.8),
     "redis_one": ("`redis`, in its own process, one at a time", "redis-py", None),
+    "redis_inline": ("`redis`, inline, one at a time", "redis-py", None),
 }
 """Of each what it is called, the peer, and the target."""
 ROUNDS = 9

@@ -9,6 +9,7 @@
 ``file_loop`` inline, in threads of an event loop's host, 16 calls at once, beside diskcache in threads of the same
 ``redis``     in a process of its own, 64 calls at once, beside redis-py on the host's own event loop
 ``redis_one`` the same, one call at a time
+``redis_inline`` the same inline: what the process costs is the difference
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -34,6 +36,7 @@ import weft
 import weft.sync
 from weft.contracts.storage import NotFound
 from weft.sdk.storage import BUILT_IN
+from weft.testing.engine import Engine
 
 REDIS = Path(__file__).parents[2] / "examples/redis_storage"
 VALUE = bytes(1024)
@@ -111,7 +114,7 @@ async def file_loop(folder: Path) -> AsyncIterator[dict[str, Pair]]:
 
 
 @asynccontextmanager
-async def redis(folder: Path) -> AsyncIterator[dict[str, Pair]]:
+async def redis(folder: Path, runtime: str | None = None) -> AsyncIterator[dict[str, Pair]]:
     with redis_server(folder) as port:
         url = f"redis://127.0.0.1:{port}/0"
         client = import_module("redis.asyncio").Redis.from_url(url)
@@ -122,7 +125,7 @@ async def redis(folder: Path) -> AsyncIterator[dict[str, Pair]]:
         async def put(key: str, value: bytes) -> None:
             await client.set("bench:" + key, value, ex=TTL)
 
-        async with weft.Engine(contracts=[weft.Storage]) as engine:
+        async with Engine(runtime=runtime, contracts=[weft.Storage], checked=False) as engine:
             await engine.load(REDIS, config={"url": url})
             yield {"weft": through(engine.use(weft.Storage, "redis")), "peer": (get, put)}
         await client.aclose()
@@ -245,6 +248,7 @@ AWAITED: dict[str, tuple[Any, int]] = {
     "file_loop": (file_loop, 16),
     "redis": (redis, 64),
     "redis_one": (redis, 1),
+    "redis_inline": (partial(redis, runtime="inline"), 1),
 }
 
 

@@ -37,50 +37,72 @@ RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('UNLINK', KE
 
 AT_ONCE = 500
 """Commands that are sent in one go."""
+GONE = redis.ConnectionError, redis.TimeoutError, OSError
+"""What is raised where Redis does not answer."""
 
 
 class Batches:
-    """Commands on their way: those that come while others are under way are sent together when these are answered."""
+    """Commands, one at a time: those that come while another is under way are sent together once it is answered."""
 
     def __init__(self, client):
         self._client = client
+        self._busy = False
         self._waiting = []
-        self._running = None
+        self._rest = None
 
     async def ask(self, *command):
         """What Redis answers. Raises what redis-py does."""
-        answer = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, answer))
-        if self._running is None:
-            self._running = asyncio.ensure_future(self._run())
-        return await answer
+        if self._busy:
+            answer = asyncio.get_running_loop().create_future()
+            self._waiting.append((command, answer))
+            return await answer
+        self._busy = True  # whoever finds nothing under way needs no task besides its own
+        try:
+            return await self._client.execute_command(*command)
+        except GONE as error:
+            self._give_up(error)
+            raise
+        finally:
+            if self._waiting:
+                self._rest = asyncio.ensure_future(self._send_waiting())
+            else:
+                self._busy = False
 
-    async def _run(self):
+    async def _send_waiting(self):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
-                try:
-                    answers = await self._answers(batch)
-                except Exception as error:  # all that waits is told: it would wait for the same in vain
-                    batch, self._waiting = batch + self._waiting, []
-                    answers = [error] * len(batch)
-                for (_, answer), found in zip(batch, answers):
-                    if answer.done():
-                        continue  # its caller has left
-                    if isinstance(found, Exception):
-                        answer.set_exception(found)
-                    else:
-                        answer.set_result(found)
+                _settle(batch, await self._answers(batch))
         finally:
-            self._running = None
+            self._busy = False
 
     async def _answers(self, batch):
-        if len(batch) == 1:
-            return [await self._client.execute_command(*batch[0][0])]
-        pipeline = self._client.pipeline(transaction=False)
-        for command, _ in batch:
-            pipeline.execute_command(*command)
-        return await pipeline.execute(raise_on_error=False)
+        try:
+            if len(batch) == 1:
+                return [await self._client.execute_command(*batch[0][0])]
+            pipeline = self._client.pipeline(transaction=False)
+            for command, _ in batch:
+                pipeline.execute_command(*command)
+            return await pipeline.execute(raise_on_error=False)
+        except Exception as error:
+            if isinstance(error, GONE):
+                self._give_up(error)
+            return [error] * len(batch)
+
+    def _give_up(self, error):
+        """All that waits is told: it would wait for the same in vain."""
+        batch, self._waiting = self._waiting, []
+        _settle(batch, [error] * len(batch))
+
+
+def _settle(batch, answers):
+    for (_, answer), found in zip(batch, answers):
+        if answer.done():
+            continue  # its caller has left
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
 
 
 class RedisStorage(Backend):
@@ -94,6 +116,7 @@ class RedisStorage(Backend):
             socket_timeout=seconds,
             socket_connect_timeout=seconds,
             retry=Retry(NoBackoff(), 1),
+            single_connection_client=True,  # its commands go one at a time: a pool would be asked for each in vain
         )
         self.ask = Batches(self.redis).ask
         self.prefix = self.settings.get("prefix", "weft:")
@@ -194,7 +217,7 @@ class RedisStorage(Backend):
         """What Redis raises, in the words of the contract."""
         try:
             yield
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        except GONE as error:
             raise Unreachable(f"Redis does not answer: {error}") from error
         except OutOfMemoryError as error:
             raise NoRoom(f"Redis takes no more: {error}") from error
