@@ -25,13 +25,11 @@ KINDS = (
     "healthy", "holder", "double-fork", "daemon", "deaf", "tree", "forks", "jumps", "fills", "blocked", "spins",
     "spins-in-threads", "stopped", "stopped-child", "floods", "bloats", "crashes", "closes", "stays",
 )  # fmt: skip
-SHARE = {"cpu": "0.25"}
+SHARE = {"cpu": "0.1"}
 LIMITS: dict[str, dict[str, str]] = {
-    **dict.fromkeys(("jumps", "spins", "spins-in-threads", "floods", "bloats"), SHARE),
-    "forks": {**SHARE, "processes": "4"},
+    **dict.fromkeys(("forks", "jumps", "spins", "spins-in-threads", "floods", "bloats"), SHARE)
 }
-"""Those that would use all of a core get a part. One that has many processes and little of a core has also little to
-end them with: the last of some hundred takes more than a second, so there are some dozens."""
+"""Those that would use all of a core get a part."""
 STAGES = ("start", "deploy", "serve", "stop")
 SERVES = 0.5
 """Seconds of serving, or stopping, in which a moment is chosen."""
