@@ -68,18 +68,23 @@ class Rounds:
     rounds: list[Killed] = field(default_factory=list)
     starts: float = 0.0
     """Seconds that a start took, the last time that one was seen to its end."""
+    serving: _Server | None = None
 
     def run(self, count: int, *, seconds: float = 3600) -> None:
         """``count`` rounds, fewer where they would take longer; then a last server says what came through."""
         with adopting():
-            self._begin()
             deadline = time.monotonic() + seconds
             stages = [STAGES[number % len(STAGES)] for number in range(count)]
             self.chooser.shuffle(stages)
-            for stage in stages:
-                if time.monotonic() < deadline:
-                    self.rounds.append(self._round(stage))
-            self._end()
+            try:
+                self._begin()
+                for stage in stages:
+                    if time.monotonic() < deadline:
+                        self.rounds.append(self._round(stage))
+                self._end()
+            finally:
+                if self.serving is not None and self.serving.program.process.poll() is None:
+                    self.serving.program.process.kill()  # whoever interrupts this leaves nothing
 
     @property
     def left(self) -> int:
@@ -102,12 +107,16 @@ class Rounds:
 
     # --- servers ----------------------------------------------------------------------------------------------------
 
+    def _serve(self) -> _Server:
+        self.serving = _Server(self.folder, len(self.hosts))
+        return self.serving
+
     def _begin(self) -> None:
         """Deploy every kind, once."""
         for folder in ("tmp", "logs"):
             (self.folder / folder).mkdir(parents=True)
         (self.folder / "weft.toml").write_text(CONFIGURATION)
-        server = _Server(self.folder, len(self.hosts))
+        server = self._serve()
         server.wait_ready()
         for name in (*KINDS, "changing"):
             text = _text(name, 0)
@@ -120,7 +129,7 @@ class Rounds:
 
     def _end(self) -> None:
         """A last server: all is as it was stored, nothing lies about, and it stops."""
-        server = _Server(self.folder, len(self.hosts))
+        server = self._serve()
         server.wait_ready()
         wrong = [*self._listed(server), *self._litter()]
         server.program.stop(60)
@@ -129,7 +138,7 @@ class Rounds:
 
     def _round(self, stage: str) -> Killed:
         began = time.monotonic()
-        server = _Server(self.folder, len(self.hosts))
+        server = self._serve()
         self.hosts.append(server.family)
         wrong: list[str] = []
         if stage != "start":
