@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,12 +70,13 @@ def json_calls() -> list[bytes]:
     return [*lines, b"".join(lines)]
 
 
-READERS: dict[str, tuple[Reader, Callable[[], list[bytes]]]] = {
+Readers = Mapping[str, tuple[Reader, Callable[[], list[bytes]]]]
+"""Each with the streams that are changed."""
+READERS: Readers = {
     "gob": (read_gob, gobs),
     "rpc in gob": (lambda pieces: read_calls(GobCodec(2**20), pieces), gobs),
     "rpc in JSON": (lambda pieces: read_calls(JsonCodec(2**20), pieces), json_calls),
 }
-"""Each with the streams that are changed."""
 
 
 # --- changing streams -----------------------------------------------------------------------------------------------
@@ -144,9 +145,9 @@ def most_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def fuzz(name: str, seconds: float, seed: int) -> tuple[int, int]:
+def fuzz(name: str, seconds: float, seed: int, readers: Readers = READERS) -> tuple[int, int]:
     """How many streams were read, and how many of them to their end. Raises AssertionError for what must not be."""
-    read, corpus_of = READERS[name]
+    read, corpus_of = readers[name]
     corpus, chance = corpus_of(), random.Random(f"{name} {seed}")
     deadline, before = time.monotonic() + seconds, most_memory()
     count = whole = 0
@@ -169,11 +170,13 @@ def fuzz(name: str, seconds: float, seed: int) -> tuple[int, int]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="for all readers together")
+    parser.add_argument("--only", action="append", choices=READERS, help="one reader; may be given again")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     options = parser.parse_args()
-    for name in READERS:
+    names = options.only or list(READERS)
+    for name in names:
         try:
-            count, whole = fuzz(name, options.seconds / len(READERS), options.seed)
+            count, whole = fuzz(name, options.seconds / len(names), options.seed)
         except AssertionError as error:
             print(error)
             return 1

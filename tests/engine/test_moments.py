@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import weft
@@ -98,18 +100,14 @@ def test_what_fails_afterwards_is_an_event(engine, run, source):
     ]
 
 
-def test_one_that_does_not_return_is_given_up(run, monkeypatch):
-    monkeypatch.setattr("weft.engine.moments.MOST_SECONDS", 0.05)
-
+def test_one_that_does_not_return_is_given_up(run):
     async def main():
-        moments = Moments(lambda *_: None)
+        moments = Moments(lambda *_: None, most_seconds=0.05)
         moments.add("before_load", hang)
         with pytest.raises(Refused, match=r"before_load had not returned after 0\.05 s"):
             await moments.come("before_load", "sample", "1.0")
 
     async def hang(_name, _version):
-        import asyncio
-
         await asyncio.sleep(30)
 
     run(main())

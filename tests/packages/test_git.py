@@ -303,17 +303,17 @@ def test_a_submodule_loop_is_told(tmp_path, repository):
     assert f"submodules lead in a circle: {repository.url} → {other.url} → {repository.url}" in said
 
 
-def test_no_file_of_this_machine_is_read_for_a_repository_from_elsewhere(tmp_path, repository):
-    from weft.packages.git import _environ
-
-    assert _environ({}, "https://example.org/x")["GIT_ALLOW_PROTOCOL"] == "https:ssh"
-    into = tmp_path / "clone"
-    environ = _environ(os.environ, "https://example.org/x")
-    done = subprocess.run(
-        ["git", "clone", repository.url, into], env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode
-    assert "not allowed" in done.stderr
+@pytest.mark.system_package("openssl")
+def test_no_file_of_this_machine_is_read_for_a_repository_from_elsewhere(tmp_path, repository, serving, monkeypatch):
+    monkeypatch.setattr(GitOverHttp, "root", tmp_path, raising=False)
+    secret = Repository(tmp_path / "secret", secret__py="secret")
+    with serving(GitOverHttp) as site:
+        url = f"{site}/code/.git"
+        assert fetched(Git(url=url), tmp_path / "alone") == repository.first
+        git(repository.folder, "submodule", "--quiet", "add", secret.url, "lib")
+        repository.commit()
+        assert "transport 'file' not allowed" in refused(url, tmp_path)
+    assert not list((tmp_path / "into").rglob("secret.py"))
 
 
 def manifest(folder: Path, url: str, **more: str) -> Path:
