@@ -150,6 +150,18 @@ def test_glooms_environment(read, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "entry",
+    [{"name": "gloomi"}, {"name": "GLoomI", "file": "x.so"}, {"file": "gloomi.so"}, {"file": "/plugs/GLoomI.so"}],
+)
+def test_gloomi_is_known_by_its_name_or_its_file(read, entry):
+    found = read("", {"PRELOADED_PLUGINS": json.dumps([{**entry, "domains": ["admin.localhost"]}])})
+    assert (found.preload, found.management.domains) == ((), ("admin.localhost",))
+    text = "".join(f"{key} = {value!r}\n" for key, value in entry.items())
+    found = read(f"[[plugins]]\n{text}domains = ['admin.localhost']\n")
+    assert (found.preload, found.management.domains) == ((), ("admin.localhost",))
+
+
+@pytest.mark.parametrize(
     "text", ["{", '{"file": "a"}', '[{"name": "a"}]', '[{"file": 3}]', "[7]", '[{"file": "a", "domain": "b"}]']
 )
 def test_a_bad_list_of_preloaded_plugins_is_named(read, text):

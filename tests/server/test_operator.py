@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import json
 import stat
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -574,6 +575,38 @@ def test_a_path_that_fails_is_tried_again_when_it_changes(hosting, state, tmp_pa
             assert await host.ask("good.localhost") == "good"
             await asyncio.sleep(0.3)
             preloadable(plugins, "bad", "mended")
+            while not host.fleet.serves("bad"):
+                await asyncio.sleep(0.05)
+            assert await host.ask("bad.localhost") == "mended"
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["replaced", "made", "a folder made"])
+def test_a_path_is_tried_again_by_its_own_changes_alone(hosting, state, tmp_path, run, how):
+    """Not by those of a log beside it, which it would write itself; and however it changes."""
+    plugins, said = tmp_path / "plugins", []
+    bad = (
+        preloadable(plugins, "bad", "bad") if how == "replaced" else plugins / ("bad" if "folder" in how else "bad.py")
+    )
+    plugins.mkdir(exist_ok=True)
+    if how == "replaced":
+        bad.write_text("raise RuntimeError('not yet')\n")
+
+    async def main():
+        async with hosting(state) as host:
+            async with aclosing(host.loader.preload([bad], said.append)) as outcomes:
+                assert [error is None async for _, error in outcomes] == [False]
+            await asyncio.sleep(0.3)
+            for number in range(3):
+                (plugins / "serve.log").write_text(str(number))
+                await asyncio.sleep(0.3)
+            assert said == []
+            preloadable(tmp_path / "elsewhere", "bad", "mended")
+            if how == "a folder made":
+                (tmp_path / "elsewhere").rename(bad)
+            else:
+                (tmp_path / "elsewhere" / "bad.py").replace(bad)
             while not host.fleet.serves("bad"):
                 await asyncio.sleep(0.05)
             assert await host.ask("bad.localhost") == "mended"

@@ -28,7 +28,7 @@ from weft.server.front.access_log import line
 from weft.server.front.front import Front
 from weft.server.front.traffic import Access, Traffic
 from weft.server.journal import Journal
-from weft.server.loading import Loader, Outcome
+from weft.server.loading import Loader, Outcome, failed
 from weft.server.logs import Logs
 from weft.server.management.api import build_management
 from weft.server.management.metrics import PluginSample, Sample
@@ -275,7 +275,7 @@ class Server:
     def _announce(self, outcome: Outcome, say: Progress) -> None:
         what, error = outcome
         if error is not None:
-            say(f"error: {what}: {error}")
+            say(failed(what, error))
             return
         status = self.operator.status(what)
         serves = [*map(self.url, status.domains)] or status.provides

@@ -189,10 +189,16 @@ def _preload_entries(entries: Any, bases: Sequence[Path], where: str, problems: 
 
 
 def _preload_entry(entry: Any, bases: Sequence[Path], where: str, problems: _Problems) -> Preload | None:
-    if isinstance(entry, dict) and str(entry.get("name")).lower() == MANAGEMENT:
-        entry = {"file": "", **entry}  # management is built in: its file is not looked at
+    if isinstance(entry, dict) and _means_management(entry):
+        entry = {"file": "", **entry, "name": MANAGEMENT}  # it is built in: its file is not looked at
     built = _build(Preload, entry, f"{where}.", Path(), problems)
     return replace(built, file=_found(bases, built.file.expanduser())) if built else None
+
+
+def _means_management(entry: dict[str, Any]) -> bool:
+    """By its name; without one by its file's, ``gloomi.so``."""
+    name = entry.get("name") or Path(str(entry.get("file", ""))).stem
+    return str(name).lower() == MANAGEMENT
 
 
 def _found(bases: Sequence[Path], file: Path) -> Path:

@@ -183,14 +183,19 @@ class Loader:
         task.add_done_callback(self._retries.discard)
 
     async def _retry(self, given: Preload, progress: Progress) -> None:
-        """Try again each time that the files change, until all of it serves."""
-        watched = given.file if given.file.exists() else given.file.parent
-        if not watched.exists():
-            return
-        async for _changes in watchfiles.awatch(watched, recursive=watched == given.file, step=200):
-            left = [each for each in await self._find(given) if not await self._try(*each, progress)]
-            if not left:
+        """Try again each time that its files change, until all of it serves."""
+        path = given.file.absolute()
+        while True:
+            is_folder = path.is_dir()  # whatever else is watched by its folder: many editors put another in its place
+            watched, only = (path, watchfiles.DefaultFilter()) if is_folder else (path.parent, _only(path))
+            if not watched.exists():
                 return
+            async for _changes in watchfiles.awatch(watched, recursive=is_folder, step=200, watch_filter=only):
+                left = [each for each in await self._find(given) if not await self._try(*each, progress)]
+                if not left:
+                    return
+                if path.is_dir() != is_folder:
+                    break
 
     async def _try(self, given: Preload, error: WeftError | None, progress: Progress) -> bool:
         try:
@@ -198,7 +203,7 @@ class Loader:
                 raise error
             progress(f"{await self._load(given, progress)} serves")
         except WeftError as problem:
-            progress(f"error: {given.file}: {problem}")
+            progress(failed(str(given.file), problem))
             return False
         return True
 
@@ -337,6 +342,17 @@ class Loader:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def failed(what: str, error: WeftError) -> str:
+    """The line that tells why a plugin, or a path, does not serve."""
+    text = str(error)
+    return f"error: {text}" if text.startswith(what) else f"error: {what}: {text}"
+
+
+def _only(path: Path) -> Callable[[watchfiles.Change, str], bool]:
+    """Of changes in a folder those of one path: others, such as those of a log, are no matter of it."""
+    return lambda _change, changed: changed == str(path)
 
 
 def _of(name: str, progress: Progress) -> Progress:
