@@ -100,6 +100,8 @@ def test_what_the_source_said_last_is_given_while_it_fails_or_is_asked_too_often
     assert proxy.get("/brief/ada").headers["x-cache"] == "stale"
     unknown = proxy.get("/brief/bob")
     assert (unknown.status_code, "503" in unknown.text) == (502, True)
+    status = proxy.get("/status").json()
+    assert (status["answers"], status["hit_rate"]) == ({"hit": 0, "miss": LIMIT, "stale": 2, "failed": 1}, 0)
     source.shutdown()
     source.server_close()
     assert proxy.get("/brief/ada").headers["x-cache"] == "stale"

@@ -126,6 +126,25 @@ def test_values_over_the_bound_and_over_the_memory_of_redis_are_named(stored, tm
         stored(check, port, max_entry=5_000_000)
 
 
+def test_a_redis_whose_disk_takes_no_more_is_named(stored, tmp_path, free_port):
+    """It refuses to write what it could not save; it is asked to save each second, in a folder that is gone."""
+    port, folder = free_port(), tmp_path / "gone"
+
+    async def check(storage):
+        await storage.put("x", "x", b"old")
+        folder.rmdir()
+        async with asyncio.timeout(30):
+            with pytest.raises(NoRoom, match="Redis takes no more: MISCONF"):
+                while True:
+                    await storage.put("x", "x", b"new")
+                    await asyncio.sleep(0.05)
+        assert await storage.get("x", "x") == b"new"
+
+    folder.mkdir()
+    with redis_server(tmp_path, port, "--dir", str(folder), "--save", "1 1"):
+        stored(check, port)
+
+
 def test_a_redis_that_goes_away_is_named_within_the_time_and_found_again(stored, tmp_path, free_port):
     port = free_port()
 

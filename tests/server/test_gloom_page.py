@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,35 @@ def test_each_of_gloomis_endpoints_by_a_line_of_curl(weft_server, tmp_path):
     assert printed == [expected for _, expected in LINES]
     methods = {"DELETE" if "DELETE" in line else "POST" if "-F" in line else "GET" for line, _ in LINES}
     assert methods == {"GET", "POST", "DELETE"}
+
+
+def test_a_server_with_glooms_configuration(weft_server, tmp_path):
+    """The page's own file, with its plugin below ``plugs``, and GLoom's variables."""
+    config, plugs = tmp_path / "weft.toml", tmp_path / "plugs"
+    plugs.mkdir()
+    config.write_text(FILES["weft.toml"])
+    (plugs / "shop.py").write_text(FILES["shop.py"])
+    preloaded = [
+        {"file": str(ROOT / "examples/hello.py"), "name": "hello", "domains": ["hello.example.org"]},
+        {"file": "gloomi.so", "name": "gloomi", "domains": ["admin.example.org"]},
+    ]
+    env = {"PRELOADED_PLUGINS": json.dumps(preloaded), "DEBUG": "1"}
+    server = weft_server("--config", config, env=env)
+
+    def ask(domain, path="/", method="GET"):
+        return httpx.request(method, f"{server.url}{path}", headers={"host": f"{domain}:{server.port}"}, timeout=30)
+
+    assert ask("shop.example.org").text == "Yarn and cloth\n"
+    assert ask("hello.example.org", "/Ada").text == "hello, Ada\n"
+    assert ask("admin.example.org", "/api/plugins").json() == [
+        {"name": "hello", "domains": ["hello.example.org"]},
+        {"name": "shop", "domains": ["shop.example.org"]},
+    ]
+    assert ask("localhost", "/api/plugins").status_code == 404
+    for name in ("shop", "hello"):
+        assert ask("admin.example.org", f"/api/plugins/{name}", "DELETE").text == "Plugin is preloaded"
+    assert "enableChroot: the sandbox is in its place" in server.text
+    assert '"level": "debug"' in server.text
 
 
 @pytest.mark.system_package("go")
