@@ -49,7 +49,7 @@ class Storage(Backend):
 
     async def get(self, category, key):
         check_entry(category, key)
-        value, _ = self.living(category).get(key, (None, None))
+        value = self.value(category, key)
         if value is None:
             self.misses += 1
             raise NotFound(category, key)
@@ -58,7 +58,7 @@ class Storage(Backend):
 
     async def delete(self, category, key):
         check_entry(category, key)
-        there = key in self.living(category)
+        there = self.value(category, key) is not None
         self.kept.pop((category, key), None)
         return there
 
@@ -85,6 +85,14 @@ class Storage(Backend):
         categories = {its for its, _ in self.kept} if category is None else {category}
         sizes = [len(value) for each in categories for value, _ in self.living(each).values()]
         return Statistics(self.hits, self.misses, len(sizes), sum(sizes))
+
+    def value(self, category, key):
+        """None where there is none; one whose time is over is forgotten."""
+        value, expires = self.kept.get((category, key), (None, None))
+        if expires is not None and expires <= time.time():
+            del self.kept[category, key]
+            return None
+        return value
 
     def living(self, category):
         """The entries of a category whose time is not over, by key."""
