@@ -261,6 +261,7 @@ def test_one_holder_at_a_time_may_fill_an_entry(tmp_path):
     one, other = File({}, str(tmp_path)), File({}, str(tmp_path))
     assert one.lease("x", "x", b"one", 60)
     assert not other.lease("x", "x", b"other", 60)
+    assert not other.lease("x", "x", b"other", 50)  # as of one that asked before, and was kept waiting for ten seconds
     assert other.lease("x", "y", b"other", 60)
     assert one.lease("x", "x", b"one", 60)
     other.release("x", "x", b"other")

@@ -42,7 +42,7 @@ _OVER = "DELETE FROM entries WHERE expires <= ?2 AND (?1 IS NULL OR category = ?
 _ALL = "DELETE FROM entries WHERE ?1 IS NULL OR category = ?1"
 _LEASE = """INSERT INTO leases VALUES (?1, ?2, ?3, ?4 + ?5)
 ON CONFLICT (category, key) DO UPDATE SET holder = excluded.holder, ends = excluded.ends
-WHERE holder = excluded.holder OR ends <= ?4 OR ends > excluded.ends"""
+WHERE holder = excluded.holder OR ends <= ?4 OR ends > excluded.ends + ?5"""
 _RELEASE = "DELETE FROM leases WHERE category = ? AND key = ? AND holder = ?"
 _ENDED = "DELETE FROM leases WHERE ends <= ?"
 _COUNT = """SELECT count(*), coalesce(sum(length(value)), 0) FROM entries
@@ -114,7 +114,10 @@ class File(Backend):
         return Statistics(self.hits, self.misses, entries, size)
 
     def lease(self, category: str, key: str, holder: bytes, seconds: float) -> bool:  # type: ignore[override]
-        """See Backend. One that would end later than it can is of a clock that was put back."""
+        """See Backend. One that ends much later than it could is of a clock that was put back.
+
+        Much: whoever waited for another process that writes asks with a time that is as old.
+        """
         row = category.encode(), key.encode(), holder, time.time(), seconds
         with self._connection() as connection:
             return _insert(connection, _LEASE, row) > 0
