@@ -309,6 +309,31 @@ def test_a_lease_lasts_for_as_long_as_it_is_needed_and_no_longer_than_its_proces
     assert began == ["first", "first is over", "second", "second is over", "third"]
 
 
+FILLER = """
+import asyncio, sys
+from weft.sdk.storage.file import File
+
+async def main():
+    file = File({"timeout": "20s"}, sys.argv[1])
+    for number in range(25):
+        async def fill():
+            print(number, flush=True)
+            await asyncio.sleep(0.02)
+            return b"%d" % number
+        assert await file.get_or_fill("x", str(number), fill) == b"%d" % number
+
+asyncio.run(main())
+"""
+
+
+def test_of_several_processes_one_fills_each_entry(tmp_path):
+    command = [sys.executable, "-c", FILLER, str(tmp_path)]
+    fillers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    filled = [line for each in fillers for line in each.communicate(timeout=60)[0].split()]
+    assert sorted(filled, key=int) == [str(number) for number in range(25)]
+    assert [each.returncode for each in fillers] == [0] * 4
+
+
 # --- file -----------------------------------------------------------------------------------------------------------
 
 
