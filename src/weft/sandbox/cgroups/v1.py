@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from weft.sandbox.cgroups.figures import PERIOD, THREADS_EACH, Setting
 from weft.sandbox.cgroups.files import Reader, keyed, number
 
@@ -33,11 +31,12 @@ def settings(memory: int, cpu: float | None, processes: int) -> list[Setting]:
 
 
 def shared() -> list[Setting]:
-    """For the folder of all plugins: together they weigh as much as one plain process on each core."""
-    return [
-        Setting("memory", "memory.use_hierarchy", "1", required=False),
-        Setting("cpu", "cpu.shares", str(1024 * (os.cpu_count() or 1)), required=False),
-    ]
+    """For the folder of all plugins.
+
+    Its weight stays that of one process, as the kernel gives it: where it is more, a plugin that wakes takes the core
+    from its host more often, which costs each request 10 % more of CPU time.
+    """
+    return [Setting("memory", "memory.use_hierarchy", "1", required=False)]
 
 
 def memory(read: Reader) -> tuple[int, int] | None:

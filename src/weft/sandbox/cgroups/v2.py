@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from weft.sandbox.cgroups.figures import PERIOD, THREADS_EACH, Setting
 from weft.sandbox.cgroups.files import Reader, keyed, number
 
@@ -26,8 +24,8 @@ def settings(memory: int, cpu: float | None, processes: int) -> list[Setting]:
 
 
 def shared() -> list[Setting]:
-    """For the folder of all plugins: together they weigh as much as one plain process on each core."""
-    return [Setting("cpu", "cpu.weight", str(min(100 * (os.cpu_count() or 1), 10_000)), required=False)]
+    """For the folder of all plugins: nothing. Its weight stays that of one process, see v1.shared."""
+    return []
 
 
 def memory(read: Reader) -> tuple[int, int] | None:
