@@ -26,6 +26,8 @@ from weft.packages.programs import quiet
 from weft.packages.sources import Source, open_source, stored_manifest
 from weft.types import Progress
 
+_OPENING = "opening-"
+"""Prefix of folders in which something is unpacked and fetched."""
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -52,6 +54,7 @@ class Files:
         self._own = ExitStack()
         self._contents: ContentStore | None = None
         self._pins: Counter[str] = Counter()
+        self._opening: set[Path] = set()
         self._one = asyncio.Lock()
         self._checkouts = Checkouts(self._read)
 
@@ -101,6 +104,7 @@ class Files:
                     self._pins[copied.digest] += 1
                 return copied
             finally:
+                self._opening.discard(work)  # where it cannot be removed, the next removal tries again
                 await finished(remove_tree, work)
         except OSError as error:
             raise StorageFailed(f"{source} could not be copied to {self._root}: {error}") from error
@@ -115,7 +119,9 @@ class Files:
     def _workspace(self) -> tuple[ContentStore, Path]:
         """The copies, and a folder to unpack and fetch in, which is the caller's to remove."""
         contents = self._contents = self._contents or self._open()
-        return contents, Path(tempfile.mkdtemp(prefix="opening-", dir=contents.root))
+        work = Path(tempfile.mkdtemp(prefix=_OPENING, dir=contents.root))
+        self._opening.add(work)
+        return contents, work
 
     def _open(self) -> ContentStore:
         """A folder of our own, locked as long as we live."""
@@ -135,9 +141,13 @@ class Files:
                 if free:
                     _clear(ContentStore(lock.with_suffix("")), lock.with_suffix(""))
 
-    @staticmethod
-    def _remove(contents: ContentStore, needed: set[str]) -> None:
+    def _remove(self, contents: ContentStore, needed: set[str]) -> None:
         contents.sweep()
+        try:
+            for left in {*contents.root.glob(f"{_OPENING}*")} - self._opening:
+                remove_tree(left)
+        except OSError as error:
+            raise StorageFailed(f"what is left in {contents.root} could not be removed: {error}") from error
         for digest in contents.digests() - needed:
             contents.remove(digest)
 
