@@ -104,8 +104,10 @@ class Files:
                     self._pins[copied.digest] += 1
                 return copied
             finally:
-                self._opening.discard(work)  # where it cannot be removed, the next removal tries again
-                await finished(remove_tree, work)
+                try:
+                    await finished(remove_tree, work)
+                finally:
+                    self._opening.discard(work)  # where it could not be removed, the next removal tries again
         except OSError as error:
             raise StorageFailed(f"{source} could not be copied to {self._root}: {error}") from error
 
