@@ -225,3 +225,39 @@ def test_what_is_to_end_is_no_longer_short_of_cpu_time(run, launch, tmp_path, en
     bound = tmp_path / "bound"
     bound.write_bytes(b"bounded!")
     run(main())
+
+
+def test_a_process_that_cannot_enter_its_cgroup_says_why_and_is_watched_instead(run, launch, tmp_path):
+    class Closed(Hold):
+        """Entered by a file that nobody may write to."""
+
+        @contextmanager
+        def ways(self):
+            with (tmp_path / "entrance").open("rb") as file:
+                yield Ways((file.fileno(),))
+
+    async def main():
+        holding, hello = Holding(), launch("hello")
+        spawner = Spawner(holding)
+        hello.data_dir.mkdir(parents=True)
+        unused = await holding.hold(hello, print)  # with it, the host's cgroups are open
+        hold = Closed(unused.allowed, print, tmp_path)
+        its, wire = socket.socketpair()
+        with its, wire:
+            child = await spawner.spawn(hello, wire.fileno(), lambda line: None, print, lambda: returning(hold))
+            report = holding.report(hold)
+            its.close()
+        await child.finished(1)
+        for each in (hold, unused):
+            await holding.let_go(each)
+        await spawner.release(child)
+        await holding.close()
+        assert "Bad file descriptor" in child.unheld
+        assert "watched: no cgroup" in report["memory"]
+        assert child.unheld in report["memory"]
+
+    async def returning(value):
+        return value
+
+    (tmp_path / "entrance").touch()
+    run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.zygote.messages import frame, listen, tell
+from weft.zygote.messages import frame, listen, listen_for_more, tell
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=30),
@@ -64,3 +65,32 @@ def test_nobody_who_takes_it_is_told_of():
     ours.close()
     with theirs:
         assert not tell(theirs.fileno(), ended=0)
+
+
+@given(values, st.integers(0, 7), st.integers(1, 20))
+def test_descriptors_come_with_a_message_however_it_is_cut(message, count, cut):
+    ours, theirs = socket.socketpair()
+    readable, writable = os.pipe()
+    try:
+        with ours, theirs:
+            data = frame(message) + b"rest"
+            socket.send_fds(ours, [data[:cut]], [writable] * count)
+            ours.sendall(data[cut:])
+            found, descriptors = listen_for_more(theirs.fileno())
+            assert (found, len(descriptors)) == (message, count)
+            assert theirs.recv(100) == b"rest"
+            for each in descriptors:
+                assert os.path.samestat(os.fstat(each), os.fstat(writable))
+                assert not os.get_inheritable(each)
+                os.close(each)
+    finally:
+        os.close(readable)
+        os.close(writable)
+
+
+def test_a_host_that_ends_before_an_order_is_gone():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        ours.close()
+        with pytest.raises(EOFError):
+            listen_for_more(theirs.fileno())

@@ -16,6 +16,7 @@ line of JSON; from it each comes after its length.
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import select
@@ -56,12 +57,23 @@ def listen_for_more(host: int) -> Tuple[Any, List[int]]:
     """The host's next message, and the descriptors that came with it. Raises EOFError when the host is gone."""
     end = socket.socket(fileno=host)
     try:
-        head, descriptors, _, _ = socket.recv_fds(end, _LENGTH, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        head, descriptors = receive(end, _LENGTH, MOST_DESCRIPTORS)
     finally:
         end.detach()
     if not head:
         raise EOFError("the host is gone")
     return json.loads(_read(host, int(head + _read(host, _LENGTH - len(head)), 16))), descriptors
+
+
+def receive(end: socket.socket, size: int, most: int) -> Tuple[bytes, List[int]]:
+    """As socket.recv_fds, whose flags are ignored (CPython 3.11): no program that is executed gets the descriptors."""
+    descriptors = array.array("i")
+    room = socket.CMSG_SPACE(most * descriptors.itemsize)
+    data, notes, _, _ = end.recvmsg(size, room, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+    for level, kind, found in notes:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(found[: len(found) // descriptors.itemsize * descriptors.itemsize])
+    return data, list(descriptors)
 
 
 def _read(host: int, size: int) -> bytes:

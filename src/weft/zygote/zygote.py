@@ -22,7 +22,7 @@ from weft.sandbox.kernel import LINUX, adopt_orphans, set_process_name
 from weft.sandbox.namespaces import Births
 from weft.zygote.birth import WIRE, Ends
 from weft.zygote.keeper import keep
-from weft.zygote.messages import tell
+from weft.zygote.messages import receive, tell
 from weft.zygote.sharing import fill_gaps, forget_lookups
 from weft.zygote.signs import Signs, children
 
@@ -115,7 +115,7 @@ class Zygote:
         self._end_all()
 
     def _take(self) -> bool:
-        request, descriptors, _, _ = socket.recv_fds(self._control, 1, len(Ends._fields), socket.MSG_CMSG_CLOEXEC)
+        request, descriptors = receive(self._control, 1, len(Ends._fields))
         if not request:
             return False
         if len(descriptors) == len(Ends._fields):
