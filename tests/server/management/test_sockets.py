@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from weft.server.management.sockets import (
     endpoint,
     find_holders,
     find_socket,
+    look_for_socket,
     parse_endpoint,
     parse_row,
     read_tables,
@@ -85,6 +87,37 @@ def test_only_an_established_socket_that_somebody_holds_counts(change):
 def test_two_rows_of_one_pair_decide_nothing():
     assert find_socket([line(HERE, THERE), line(HERE, THERE, uid=0)], A, B) is None
     assert find_socket([line(HERE, THERE), line(HERE, THERE, state=6, inode=0)], A, B) is None
+
+
+def test_a_row_that_the_kernel_gives_twice_is_one_socket():
+    found = find_socket([line(HERE, THERE), line(HERE, THERE)], A, B)
+    assert found is not None
+    assert found.inode == 42
+
+
+def test_a_connection_is_found_while_others_come_and_go():
+    """Tables that change while they are read have rows twice, or not at all: each look must find this one."""
+    over = threading.Event()
+
+    def come_and_go():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            while not over.is_set():
+                with socket.create_connection(listener.getsockname()) as client, listener.accept()[0]:
+                    client.shutdown(socket.SHUT_RDWR)
+
+    others = [threading.Thread(target=come_and_go) for _ in range(2)]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_connection(listener.getsockname()) as client, listener.accept()[0]:
+            ends = [endpoint(*client.getsockname()), endpoint(*client.getpeername())]
+            for other in others:
+                other.start()
+            try:
+                found = [look_for_socket(*ends) for _ in range(60)]
+            finally:
+                over.set()
+                for other in others:
+                    other.join()
+            assert {row and row.inode for row in found} == {os.fstat(client.fileno()).st_ino}
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])

@@ -12,7 +12,7 @@ from weft.server.usage import TICK
 SHOP = """
 # /// script
 # [tool.weft]
-# limits.call = "0.4s"
+# limits.call = "3s"
 # ///
 import asyncio
 import os

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from weft.server.front.peer import Peer
 from weft.server.management.processes import is_stranger, read_process
-from weft.server.management.sockets import Endpoint, Undecided, endpoint, find_holders, find_socket, read_tables
+from weft.server.management.sockets import Endpoint, Undecided, endpoint, find_holders, look_for_socket
 
 logger = logging.getLogger("weft.management")
 
@@ -66,7 +66,7 @@ class PeerJudge:
 
     def _tcp_pids(self, peer: Peer) -> frozenset[int]:
         ends = _loopback_ends(peer)
-        row = find_socket(read_tables(), *ends) if ends else None
+        row = look_for_socket(*ends) if ends else None
         if row is None or row.uid != os.geteuid():
             return frozenset()
         holders = find_holders(row.inode)

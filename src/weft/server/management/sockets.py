@@ -18,6 +18,7 @@ Endpoint = tuple[Address, int]
 ESTABLISHED = 1
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _MOST_ROWS = 1_000_000
+_READINGS = 3
 _SCAN_SECONDS = 5.0
 
 
@@ -69,12 +70,24 @@ def parse_row(line: str) -> Row | None:
 
 
 def find_socket(rows: Iterable[str], local: Endpoint, remote: Endpoint) -> Row | None:
-    """The one established, held socket at exactly these addresses."""
+    """The one established, held socket at exactly these addresses; a row that stands there twice is one socket."""
     mark = f":{local[1]:04X} "
     parsed = (parse_row(line) for line in islice(rows, _MOST_ROWS) if mark in line)
-    found = [row for row in parsed if row and (row.local, row.remote) == (local, remote)]
+    found = {row for row in parsed if row and (row.local, row.remote) == (local, remote)}
     live = [row for row in found if row.state == ESTABLISHED and row.inode > 0]
     return live[0] if len(live) == 1 == len(found) else None
+
+
+def look_for_socket(local: Endpoint, remote: Endpoint) -> Row | None:
+    """``find_socket`` in the kernel's tables.
+
+    The kernel gives them a page at a time, and goes on by the count of rows: where connections come and go meanwhile,
+    a row may be left out, or given twice. So what was not found is looked for again.
+    """
+    for _ in range(_READINGS):
+        if (row := find_socket(read_tables(), local, remote)) is not None:
+            return row
+    return None
 
 
 def read_tables(tables: Iterable[Path] = TABLES) -> Iterator[str]:
