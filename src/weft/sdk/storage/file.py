@@ -16,6 +16,8 @@ from weft.sdk.storage.backend import Backend, moment
 
 TIMEOUT = 5.0
 """Seconds to wait for another process that writes."""
+_RETRY = 0.01
+"""Seconds until a file that others make as well is looked at again."""
 PURGE_EVERY = 256
 """Writes after which entries whose time is over give back their room."""
 _PAGE = 4096
@@ -161,7 +163,7 @@ class File(Backend):
         except (OSError, sqlite3.DatabaseError) as error:
             raise self._unreachable(error) from error
         try:
-            connection.executescript(_SCHEMA)
+            self._make(connection)
             connection.execute("PRAGMA synchronous = NORMAL")  # a commit waits for the disk at checkpoints alone
             connection.execute(f"PRAGMA mmap_size = {64 * 1024 * 1024}")
             if "max_bytes" in self.settings:
@@ -172,6 +174,19 @@ class File(Backend):
                 raise self._unreachable(error) from error
             raise
         return connection
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        """Of several that make a file at the same time SQLite refuses all but one at once, whatever its timeout."""
+        ends = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.executescript(_SCHEMA)
+            except sqlite3.OperationalError as error:
+                if "is locked" not in str(error) or time.monotonic() >= ends:
+                    raise
+                time.sleep(_RETRY)
+            else:
+                return
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"{self.path}: {error}, for {self._timeout:g} s where it is locked")
