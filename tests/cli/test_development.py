@@ -17,14 +17,14 @@ SHELF = """
 # /// script
 # [tool.weft]
 # provides = ["shelf"]
-# limits.call = "200ms"
+# limits.call = "1s"
 # ///
 import time
 print("imported")
 
 class Plugin:
     def put(self, book: str, copies: int = 1) -> int:
-        time.sleep(0.5 if book == "slow" else 0)
+        time.sleep(3 if book == "slow" else 0)
         return copies
 """
 TASK = """

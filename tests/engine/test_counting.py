@@ -30,7 +30,7 @@ PRESS = """
 # /// script
 # [tool.weft]
 # provides = ["counted_press"]
-# limits.call = "0.3s"
+# limits.call = "2s"
 # ///
 import asyncio
 import os

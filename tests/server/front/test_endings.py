@@ -92,11 +92,11 @@ def test_stream_may_take_its_time(run, site):
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(1.2)
         await send({"type": "http.response.body", "body": b"b"})
 
     async def main():
-        async with site(app, call_timeout=0.1, keep_alive_timeout=0.1, header_timeout=0.1) as it:
+        async with site(app, call_timeout=0.5, keep_alive_timeout=0.5, header_timeout=0.5) as it:
             answer = await it.get()
             assert (answer.body, answer.whole) == (b"ab", True)
 

@@ -43,17 +43,17 @@ def test_a_streamed_answer_counts_to_its_start(run, site):
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2)
         await send({"type": "http.response.body", "body": b"b"})
 
     async def main():
         async with site(app) as it:
             assert (await it.get()).whole
-            assert it.front.traffic["shop"].seconds < 0.5
+            assert it.front.traffic["shop"].seconds < 1.5
         return it.accesses
 
     (access,) = run(main())
-    assert access.seconds >= 0.59
+    assert access.seconds >= 1.99
 
 
 def test_a_slow_client_is_no_latency_of_the_plugin(run, site, respond):
@@ -61,10 +61,10 @@ def test_a_slow_client_is_no_latency_of_the_plugin(run, site, respond):
         async with site(respond()) as it:
             client = await it.connect()
             client.send(b"PUT / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 2\r\n\r\na")
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(2)
             client.send(b"b")
             assert (await client.answer()).status == 200
-            assert it.front.traffic["shop"].seconds < 0.5
+            assert it.front.traffic["shop"].seconds < 1.5
 
     run(main())
 
