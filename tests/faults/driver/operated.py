@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -225,11 +225,10 @@ def entries(folder: Path) -> list[str]:
 def children(pid: int) -> set[int]:
     """The living processes that ``pid`` is the parent of."""
     found: set[int] = set()
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found |= {int(each) for each in tasks.read_text().split()}
-        except OSError:
-            continue
+    with suppress(FileNotFoundError):  # it has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found |= {int(each) for each in (thread / "children").read_text().split()}
     return found
 
 
