@@ -171,16 +171,3 @@ def test_a_repository_that_does_not_answer_holds_up_no_other_deploy(server, weft
     assert f"fetching {address}" in errors
     assert f"repository {address}: git says" in errors
     assert weft("status", "mute").returncode == 1
-
-
-@pytest.mark.system_package("git")
-def test_a_server_ends_though_a_repository_does_not_answer(server, folder):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(20)
-        mute = folder("mute", {"mode": "remote_git", "path": f"https://127.0.0.1:{silent.getsockname()[1]}/code.git"})
-        env = {"WEFT_STATE": str(server.state), "PATH": "/usr/bin:/bin"}
-        with subprocess.Popen([WEFT, "deploy", mute], env=env, stderr=subprocess.PIPE) as waiting:
-            connection, _ = silent.accept()
-            with connection:
-                server.stop()
-            assert waiting.wait(30)

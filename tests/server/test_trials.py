@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from weft.errors import InstanceLost
+from weft.errors import InstanceLost, Unavailable
 from weft.settings import PluginSettings, SupervisionSettings
 
 AUTO = '# rollback = "auto"\n'
@@ -132,6 +132,22 @@ def test_the_way_back_has_an_end(hosting, state, upload, run, fail):
             assert "shop#1 has no release before it" in told(host, "rollback_failed")[1].message
             assert host.operator.status("shop").state == "quarantined"
             assert [each.standing for each in host.store.releases("shop")] == ["failed", "new", "failed"]
+
+    run(main())
+
+
+def test_a_way_back_that_the_end_of_the_server_cuts_says_nothing_of_the_release(hosting, state, upload, run, fail):
+    async def main():
+        async with hosting(state, supervision=SOON) as host:
+            await host.operator.deploy(upload("shop", app("one")))
+            await host.operator.deploy(upload("shop", app("two")))
+            fail(host, "two")
+            await eventually(lambda: host.operator.status("shop").state == "quarantined")
+            host.operator.give_up()
+            with pytest.raises(Unavailable, match="the server stops"):
+                await host.operator.go_back("shop", 2, "it is broken")
+            assert told(host, "rollback_failed") == []
+            assert host.store.plugin("shop").current.number == 2
 
     run(main())
 

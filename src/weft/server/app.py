@@ -120,8 +120,9 @@ class Server:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Drain and stop everything."""
+        """Drain and stop everything; what is only being prepared is given up first, and its clients told."""
         self.ready = False
+        self.operator.give_up()
         if self._debugging:
             await self._end_debugged()
         await self._stack.aclose()

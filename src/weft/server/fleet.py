@@ -23,6 +23,7 @@ from weft.server.debugging import debugged
 from weft.server.deployments import Plan, is_web
 from weft.server.domains import Claims
 from weft.server.leavings import Leavings
+from weft.server.preparations import Preparations
 from weft.server.router import Router
 from weft.server.state import Settings, Standing, StoredPlugin, StoredRelease
 from weft.server.state.failures import storing
@@ -106,6 +107,7 @@ class Fleet:
         self.records: dict[str, Record] = {}
         self.claims = claims
         self.contents = contents
+        self.preparations = Preparations()
         self._engine = engine
         self._router = router
         self._data = data
@@ -211,21 +213,23 @@ class Fleet:
     ) -> None:
         """Run ``record``'s release as ``plan`` has it, on its domains, in place of what runs.
 
-        ``commit`` makes it the one that is stored. Whatever fails, files, domains and routes are as before.
+        ``commit`` makes it the one that is stored. Whatever fails, files, domains and routes are as before. Raises
+        Unavailable where the server ends before it is prepared.
         """
         for warning in plan.warnings:
             progress(f"note: {warning}")
             self._engine.emit(plan.name, "reaches_state", warning)
         with self.claims.changing(plan.name, plan.domains):
-            release = await self._engine.prepare(
-                plan.manifest,
-                self.contents.path(record.digest),
-                digest=record.digest,
-                number=record.number,
-                config=plan.config,
-                env=plan.env,
-                progress=progress,
-            )
+            async with self.preparations.of(plan.name):
+                release = await self._engine.prepare(
+                    plan.manifest,
+                    self.contents.path(record.digest),
+                    digest=record.digest,
+                    number=record.number,
+                    config=plan.config,
+                    env=plan.env,
+                    progress=progress,
+                )
             if self._debug is not None:
                 release = debugged(release, self._debug)
             async with self._data_folder(plan.name):

@@ -19,7 +19,7 @@ from msgspec.structs import replace as replace_fields
 
 from weft.engine.dependencies import check_unused
 from weft.engine.finished import finished
-from weft.errors import Refused, WeftError
+from weft.errors import Refused, Unavailable, WeftError
 from weft.packages.sources import Source, checked_name, stored_manifest
 from weft.runtimes.launch import Facts
 from weft.server.changes import Changes
@@ -51,9 +51,16 @@ class Operator(Overview):
     ) -> None:
         super().__init__(settings, store, fleet, journal, logs)
         self._changes = Changes()
-        self.reading = Reading(state.uploads, journal)
+        self.reading = Reading(state.uploads, journal, fleet.preparations)
         self.upkeep = Upkeep(settings, state, store, fleet, logs)
         self.grants = Grants(settings, state.path, store, fleet, journal, self)
+
+    def give_up(self) -> None:
+        """End the changes of which nothing serves yet, and that only fetch, resolve or build, with Unavailable.
+
+        Those that come are refused so, and those that are further on are ``close``'s to end.
+        """
+        self._fleet.preparations.give_up()
 
     async def close(self, grace: float) -> None:
         """Let changes under way finish within ``grace`` seconds, then end them."""
@@ -65,7 +72,8 @@ class Operator(Overview):
         """Let an upload serve in place of what runs under its name, or beside the others.
 
         Returns when the new release serves and no old one can answer a new request. Raises UsageError, ManifestError,
-        PackageError, Refused, Conflict, EnvironmentFailed, StartFailed, StorageFailed; all is as before then.
+        PackageError, Refused, Conflict, EnvironmentFailed, StartFailed, StorageFailed, Unavailable (the server ends);
+        all is as before then.
         """
         return await self._changes.finish(self._deploy(upload, progress))
 
@@ -252,6 +260,8 @@ class Operator(Overview):
             await self._start_stored(
                 name, target, lambda: self._store.make_current(name, target.number), "rolled_back", told, **numbers
             )
+        except Unavailable:  # the server ends: that says nothing of the release
+            raise
         except WeftError as error:
             failed = f"{name}#{target.number} cannot serve in place of {name}#{number}: {error}"
             self._journal.record(name, "rollback_failed", failed, **numbers)

@@ -14,6 +14,7 @@ from weft.packages.checkout import Checkouts
 from weft.packages.sources import Source
 from weft.server.journal import Journal
 from weft.server.leavings import Leavings
+from weft.server.preparations import Preparations
 from weft.server.state.failures import storing
 from weft.types import Progress
 
@@ -22,12 +23,16 @@ P = ParamSpec("P")
 
 
 class Reading:
-    """``uploads``: the folder for all that arrives. ``journal`` is told what is to be known of how it was read."""
+    """``uploads``: the folder for all that arrives. ``journal`` is told what is to be known of how it was read.
 
-    def __init__(self, uploads: Path, journal: Journal) -> None:
+    What has to be fetched is one of ``preparations``.
+    """
+
+    def __init__(self, uploads: Path, journal: Journal, preparations: Preparations) -> None:
         self._uploads = uploads
         self._lock = asyncio.Lock()
         self._journal = journal
+        self._preparations = preparations
         self._leavings = Leavings()
         self._checkouts = Checkouts(self.read)
 
@@ -50,7 +55,9 @@ class Reading:
 
     async def open(self, opening: Callable[[Path], Source], folder: Path, progress: Progress) -> Source:
         """The plugin that ``opening(folder)`` finds; its code, where that lies in a repository, is fetched for it."""
-        source = await self._checkouts.complete(await self.read(opening, folder), folder, progress)
+        found = await self.read(opening, folder)
+        async with self._preparations.of(found.manifest.name):
+            source = await self._checkouts.complete(found, folder, progress)
         if source.note:
             self._journal.record(source.manifest.name, "described_elsewhere", source.note)
         return source
@@ -58,4 +65,4 @@ class Reading:
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function`` returns: CPython 3.11's parser must not run in several threads at once."""
         async with self._lock:
-            return await asyncio.to_thread(function, *args, **kwargs)
+            return await finished(function, *args, **kwargs)
