@@ -259,7 +259,7 @@ class Server:
             self._check_strictly()
         async for outcome in self.loader.restore(say):
             self._announce(outcome, say)
-        async for outcome in self.loader.settle():
+        async for outcome in self.loader.settle(say):
             self._announce(outcome, say)
             self._check_strictly()
         if removed := await self.engine.collect(idle=ENVIRONMENT_IDLE):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import watchfiles
 
 from weft.engine.backoff import Backoff
 from weft.errors import Conflict, EnvironmentFailed, StartFailed, UsageError, WeftError
-from weft.manifest import check_placed, find_plugins
+from weft.manifest import Manifest, check_placed, find_plugins
+from weft.packages.programs import quiet
 from weft.packages.sources import Source, open_source, stored_manifest
 from weft.runtimes.launch import Facts, last_lines
 from weft.server.deployments import Plan, plan_preloaded, wanted_domains
+from weft.server.domains import checked_domains
 from weft.server.fleet import Fleet, Record
 from weft.server.journal import Journal
 from weft.server.naming import name_check
@@ -35,11 +37,25 @@ Outcome = tuple[str, WeftError | None]
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """The name and the domains that a plugin will have when it serves."""
+
+    name: str
+    domains: tuple[str, ...]
+
+    def meets(self, record: Record) -> bool:
+        """Whether another plugin has one of them."""
+        return self.name == record.name or not set(self.domains).isdisjoint(record.domains)
+
+
+@dataclass(frozen=True, eq=False)
 class Attempt:
     """One plugin to be started. ``failed`` is called when it was not, and that is the last word."""
 
     make: Callable[[], Awaitable[Outcome]]
     failed: Callable[[WeftError], None] = lambda _error: None
+    fetched: asyncio.Future[Wanted] = field(default_factory=asyncio.Future)
+    """Is done once its code has to be fetched, which others do not wait for."""
 
     def over(self, outcome: Outcome) -> Outcome:
         """``outcome`` is the last word."""
@@ -65,19 +81,25 @@ class Loader:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._retries: set[asyncio.Task[None]] = set()
         self._waiting: list[Attempt] = []
+        self._fetched: dict[asyncio.Future[Outcome], Attempt] = {}
+        self._held: set[str] = set()
         self.failures: list[WeftError] = []
         """Why what the operator named does not serve, from the start on."""
 
     async def close(self) -> None:
-        """Watch no longer."""
-        for task in self._retries:
+        """Watch no longer, and load nothing more."""
+        tasks: list[asyncio.Future[Any]] = [*self._retries, *self._fetched]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._retries, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- named by the operator --------------------------------------------------------------------------------------
 
     async def preload(self, paths: Sequence[Path], progress: Progress) -> AsyncGenerator[Outcome, None]:
-        """Load the paths, and those of the settings, at the same time; gives outcomes in their order."""
+        """Load the paths, and those of the settings, at the same time; gives outcomes in their order.
+
+        What has to be fetched is left for ``settle``.
+        """
         named = [Preload(file=each.file, name=name) for name, each in self._settings.plugins.items() if each.file]
         given = [*(Preload(file=path) for path in paths), *self._settings.preload, *named]
         found = [await self._find(each) for each in given]
@@ -92,7 +114,8 @@ class Loader:
             if not self._settings.strict:
                 self._retry_later(given, progress)
 
-        return Attempt(lambda: self._preload(given, error, progress), later)
+        fetched: asyncio.Future[Wanted] = asyncio.Future()
+        return Attempt(lambda: self._preload(given, error, progress, fetched), later, fetched)
 
     async def _find(self, given: Preload) -> list[tuple[Preload, WeftError | None]]:
         """The plugins of one path; the path itself, with the error, when it holds none."""
@@ -112,31 +135,46 @@ class Loader:
                 return error
         return None
 
-    async def _preload(self, given: Preload, error: WeftError | None, progress: Progress) -> Outcome:
+    async def _preload(
+        self, given: Preload, error: WeftError | None, progress: Progress, fetched: asyncio.Future[Wanted]
+    ) -> Outcome:
         try:
             if error is not None:
                 raise error
-            async with self._slots:
-                return await self._load(given, progress), None
+            return await self._load(given, progress, fetched), None
         except WeftError as problem:
             return str(given.file), problem
 
-    async def _load(self, given: Preload, progress: Progress) -> str:
-        """Load one plugin; returns its name."""
-        async with self._operator.reading.workspace() as folder:
-            opening = partial(open_source, given.file, given.name)
-            source = await self._operator.reading.open(opening, folder, _of(given.name or given.file.name, progress))
-            name = source.manifest.name
-            operator = self._settings.plugins.get(name, PluginSettings())
-            places = await asyncio.to_thread(self._operator.grants.places, source.manifest, ())
-            plan = plan_preloaded(source.manifest, given.domains, operator, places)
+    async def _load(self, given: Preload, progress: Progress, fetched: asyncio.Future[Wanted]) -> str:
+        """Load one plugin; returns its name. ``fetched``: see Attempt."""
+        reading = self._operator.reading
+        async with reading.workspace() as folder:
+            async with self._slots:
+                source = await reading.read(open_source, given.file, given.name, folder)
+                if source.manifest.git is None:
+                    return await self._install(source, given, progress)
+            if not fetched.done():
+                fetched.set_result(self._wanted(source.manifest, given))
+            source = await reading.complete(source, folder, _of(given.name or given.file.name, progress))
+            async with self._slots:
+                return await self._install(source, given, progress)
 
-            with self._fleet.exclusive(name):
-                if name in self._fleet.records:
-                    raise Conflict(f"there is a plugin {name} already: give this one another name")
-                await self._operator.upkeep.purge(name)
-                async with self._fleet.stored(source.folder) as digest:
-                    await self._start(source, plan, digest, _of(name, progress))
+    def _wanted(self, manifest: Manifest, given: Preload) -> Wanted:
+        operator = self._settings.plugins.get(manifest.name, PluginSettings())
+        return Wanted(manifest.name, checked_domains(given.domains or operator.domains or manifest.domains))
+
+    async def _install(self, source: Source, given: Preload, progress: Progress) -> str:
+        name = source.manifest.name
+        operator = self._settings.plugins.get(name, PluginSettings())
+        places = await asyncio.to_thread(self._operator.grants.places, source.manifest, ())
+        plan = plan_preloaded(source.manifest, given.domains, operator, places)
+
+        with self._fleet.exclusive(name):
+            if name in self._fleet.records:
+                raise Conflict(f"there is a plugin {name} already: give this one another name")
+            await self._operator.upkeep.purge(name)
+            async with self._fleet.stored(source.folder) as digest:
+                await self._start(source, plan, digest, _of(name, progress))
         return name
 
     async def _start(self, source: Source, plan: Plan, digest: str, progress: Progress) -> None:
@@ -201,7 +239,7 @@ class Loader:
         try:
             if error is not None:
                 raise error
-            progress(f"{await self._load(given, progress)} serves")
+            progress(f"{await self._load(given, progress, asyncio.Future())} serves")
         except WeftError as problem:
             progress(failed(str(given.file), problem))
             return False
@@ -210,16 +248,25 @@ class Loader:
     # --- deployed ---------------------------------------------------------------------------------------------------
 
     async def restore(self, progress: Progress) -> AsyncGenerator[Outcome, None]:
-        """Bring back every deployed plugin in its current release; what cannot be is listed as failed."""
-        stored = [each for each in await asyncio.to_thread(self._store.plugins) if self._is_free(each)]
-        for each in stored:
-            record = await self._record(each)
-            self._fleet.stand_in(record, "starting" if each.enabled else "disabled")
-        attempts = [
-            Attempt(partial(self._restore, each, progress), partial(self._restore_later, each, progress))
-            for each in stored
-            if each.enabled
-        ]
+        """Bring back every deployed plugin in its current release; what cannot be is listed as failed.
+
+        Those whose name or domains are wanted by a named plugin that is being fetched are left for ``settle``.
+        """
+        async with aclosing(self._bring_back(await asyncio.to_thread(self._store.plugins), progress)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    async def _bring_back(self, every: Sequence[StoredPlugin], progress: Progress) -> AsyncGenerator[Outcome, None]:
+        attempts = []
+        for stored in filter(self._is_free, every):
+            record = await self._record(stored)
+            if any(attempt.fetched.result().meets(record) for attempt in self._fetched.values()):
+                self._held.add(stored.name)
+                continue
+            self._fleet.stand_in(record, "starting" if stored.enabled else "disabled")
+            if stored.enabled:
+                later = partial(self._restore_later, stored, progress)
+                attempts.append(Attempt(partial(self._restore, stored, progress), later))
         async with aclosing(self._try_all(attempts)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -309,35 +356,56 @@ class Loader:
 
     # --- plugins that wait for others -------------------------------------------------------------------------------
 
-    async def settle(self) -> AsyncGenerator[Outcome, None]:
-        """Try those again that others may have kept from starting, as long as that brings one more of them."""
-        while self._waiting:
+    async def settle(self, progress: Progress = quiet) -> AsyncGenerator[Outcome, None]:
+        """Wait for what is fetched, and try those again that others may have kept from starting."""
+        async with aclosing(self._try_waiting()) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+        while self._fetched:
+            done, _ = await asyncio.wait(self._fetched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                for outcome in self._told(self._fetched.pop(task), task.result()):
+                    yield outcome
+            held, self._held = self._held, set()
+            stored = [each for each in await asyncio.to_thread(self._store.plugins) if each.name in held]
+            for some in (self._bring_back(stored, progress), self._try_waiting()):
+                async with aclosing(some) as outcomes:
+                    async for outcome in outcomes:
+                        yield outcome
+        await self._operator.upkeep.tidy()
+
+    async def _try_waiting(self) -> AsyncGenerator[Outcome, None]:
+        """As long as that brings one more of them; while something is fetched, the last word is not spoken."""
+        came = True
+        while came and self._waiting:
             waiting, self._waiting = self._waiting, []
             outcomes = [await attempt.make() for attempt in waiting]
             came = any(error is None for _, error in outcomes)
-            for attempt, (what, error) in zip(waiting, outcomes, strict=True):
-                if isinstance(error, UsageError) and came:
-                    self._waiting.append(attempt)
-                else:
-                    yield attempt.over((what, error))
-        await self._operator.upkeep.tidy()
-
-    async def _try_all(self, attempts: Sequence[Attempt]) -> AsyncGenerator[Outcome, None]:
-        """What came of each, in their order; those that may wait for others are left for ``settle``."""
-        async with aclosing(self._in_order([attempt.make() for attempt in attempts])) as outcomes:
-            for attempt in attempts:
-                outcome = await anext(outcomes)
-                if isinstance(outcome[1], UsageError):
+            for attempt, outcome in zip(waiting, outcomes, strict=True):
+                if isinstance(outcome[1], UsageError) and (came or self._fetched):
                     self._waiting.append(attempt)
                 else:
                     yield attempt.over(outcome)
 
-    async def _in_order(self, jobs: Iterable[Awaitable[Outcome]]) -> AsyncGenerator[Outcome, None]:
-        """Do all at the same time; gives the outcomes in the order of the jobs."""
-        tasks = [asyncio.ensure_future(job) for job in jobs]
+    def _told(self, attempt: Attempt, outcome: Outcome) -> Iterator[Outcome]:
+        """``outcome``, unless it may wait for others."""
+        if isinstance(outcome[1], UsageError):
+            self._waiting.append(attempt)
+        else:
+            yield attempt.over(outcome)
+
+    async def _try_all(self, attempts: Sequence[Attempt]) -> AsyncGenerator[Outcome, None]:
+        """Make all at the same time; gives outcomes in their order, without those that are left for ``settle``."""
+        tasks = {asyncio.ensure_future(attempt.make()): attempt for attempt in attempts}
         try:
-            for task in tasks:
-                yield await task
+            for task, attempt in list(tasks.items()):
+                either: set[asyncio.Future[Any]] = {task, attempt.fetched}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if task.done():
+                    for outcome in self._told(attempt, task.result()):
+                        yield outcome
+                else:
+                    self._fetched[task] = tasks.pop(task)
         finally:
             for task in tasks:
                 task.cancel()

@@ -55,7 +55,10 @@ class Reading:
 
     async def open(self, opening: Callable[[Path], Source], folder: Path, progress: Progress) -> Source:
         """The plugin that ``opening(folder)`` finds; its code, where that lies in a repository, is fetched for it."""
-        found = await self.read(opening, folder)
+        return await self.complete(await self.read(opening, folder), folder, progress)
+
+    async def complete(self, found: Source, folder: Path, progress: Progress) -> Source:
+        """The same with its code, where that lies in a repository. Raises Unavailable where the server ends."""
         async with self._preparations.of(found.manifest.name):
             source = await self._checkouts.complete(found, folder, progress)
         if source.note:
