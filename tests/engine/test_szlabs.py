@@ -208,6 +208,96 @@ def test_a_repository_that_does_not_answer_holds_up_no_other_load(plugin, run, t
     assert lines == [f"afar: fetching {url}"]
 
 
+REQUIRING = """
+# /// script
+# [tool.weft]
+# version = "0.1"
+# entry = "{name}:work"
+# provides = ["task"]
+# requires.plugins = {{ {required} = ">=0.1" }}
+# ///
+def work(ctx):
+    return "{name}"
+"""
+NEAR = {"folder": "near", "source": {"mode": "local_so", "path": "sample.so"}}
+
+
+@pytest.fixture
+def requiring(tmp_path):
+    """``requiring(name, required)``: a plugin in the folder of them that requires another."""
+
+    def write(name, required):
+        (tmp_path / "plugins" / f"{name}.py").write_text(REQUIRING.format(name=name, required=required))
+
+    return write
+
+
+async def until_loaded(engine, *names):
+    while {*engine.plugins} != {*names}:
+        await asyncio.sleep(0.02)
+    return [await engine.use(weft.Task, name).execute(weft.TaskContext()) for name in names]
+
+
+@pytest.mark.system_package("git")
+def test_one_of_a_folder_that_does_not_answer_holds_up_only_what_requires_it(
+    plugin, requiring, run, tmp_path, silent, below
+):
+    listener, url = silent
+    plugin(folder="afar", source={"mode": "remote_git", "path": url})
+    plugin("def Execute(ctx):\n    return 'near'\n", **NEAR)
+    requiring("a_last", "near")
+    requiring("held", "afar")
+    requiring("held_too", "held")
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as engine:
+            cancelled = asyncio.create_task(engine.load(tmp_path / "plugins"))
+            with await asked(listener):
+                assert await until_loaded(engine, "near", "a_last") == ["near", "a_last"]
+                cancelled.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await cancelled
+                assert not engine.plugins
+                assert not any("git" in each.command for each in below(os.getpid()))
+
+            loading = asyncio.create_task(engine.load(tmp_path / "plugins"))
+            with await asked(listener):
+                assert await until_loaded(engine, "near", "a_last") == ["near", "a_last"]
+                assert not loading.done()
+                listener.close()
+            with pytest.raises(LoadFailed) as failed:
+                await loading
+            assert failed.value.loaded == ("a_last", "near")
+            errors = {name: str(error) for name, error in failed.value.errors.items()}
+            assert f"repository {url}: git says" in errors.pop(str(tmp_path / "plugins" / "afar"))
+            assert "held requires afar >=0.1, which does not run" in errors.pop("held")
+            assert "held_too requires held >=0.1, which does not run" in errors.pop("held_too")
+            assert not errors
+            assert [*engine.plugins] == ["near", "a_last"]
+
+    run(main())
+
+
+@pytest.mark.system_package("git")
+def test_what_requires_one_from_a_repository_starts_after_it(plugin, requiring, run, tmp_path):
+    code = plugin("def Execute(ctx):\n    return 'afar'\n", "code").rename(tmp_path / "code")
+    commit_all(code)
+    plugin(folder="afar", source={"mode": "remote_git", "path": f"file://{code}"})
+    plugin("def Execute(ctx):\n    return 'near'\n", **NEAR)
+    requiring("a_held", "afar")
+    requiring("b_last", "near")
+
+    async def main():
+        async with weft.Engine(tmp_path / "state") as engine:
+            given = {"near": {}, "afar": {}}
+            loaded = await engine.load(tmp_path / "plugins", config=given)
+            assert [each.name for each in loaded] == ["a_held", "afar", "b_last", "near"]
+            order = [*engine.plugins]
+            assert order.index("a_held") > order.index("afar")
+
+    run(main())
+
+
 @pytest.mark.system_package("git")
 def test_a_load_that_is_cancelled_ends_its_git(plugin, run, tmp_path, silent, below):
     listener, url = silent

@@ -59,6 +59,7 @@ class Batch:
         self._taken = frozenset(taken)
         self._given = given
         self._outcomes: dict[Job, Outcome] = {}
+        self._expected: dict[Job, str] = {}
 
     def given(self, name: str) -> Given:
         """What a plugin is given."""
@@ -68,8 +69,13 @@ class Batch:
         """Whether nothing of that name is loaded; else it is an upgrade."""
         return name not in self._taken
 
+    def expect(self, job: Job, name: str) -> None:
+        """One that is added later, or fails; what requires it is held until then."""
+        self._expected[job] = name
+
     def add(self, job: Job, copied: Copied) -> None:
         """One that could be read. One with a name that another has fails."""
+        self._expected.pop(job, None)
         name = copied.manifest.name
         if name in self.copies:
             other = self.jobs[name].what
@@ -82,6 +88,7 @@ class Batch:
 
     def fail(self, job: Job, error: WeftError, name: str = "") -> None:
         """One that cannot be started."""
+        self._expected.pop(job, None)
         known = job.name or (job.installed.name if job.installed else "")
         self._outcomes[job] = Outcome(job, name or known, error)
 
@@ -97,14 +104,15 @@ class Batch:
 
     def check_given(self) -> None:
         """Raises UsageError when something is given to a plugin that is not there, as far as all could be read."""
-        unknown = sorted(self._given.keys() - self.copies.keys())
+        known = {*self.copies, *self._expected.values()}
+        unknown = sorted(self._given.keys() - known)
         if unknown and not self._outcomes:
-            there = ", ".join(sorted(self.copies))
+            there = ", ".join(sorted(known))
             raise UsageError(f"config, env or order is given to {', '.join(unknown)}, and the plugins are {there}")
 
     def plan(self) -> None:
-        """Fail what could not run among the others and what runs already, before anything is started."""
-        while failed := self._unmet({**self._present, **self._left}):
+        """Fail what could not run among the others and what runs already, before any of them is started."""
+        while failed := self._unmet({**self._running, **self._left}):
             for name, error in failed.items():
                 self.done(name, error)
 
@@ -117,7 +125,7 @@ class Batch:
                 continue
             try:
                 dependencies.check_requirements(manifest, expected)
-                dependencies.check_dependents(manifest, self._present)
+                dependencies.check_dependents(manifest, self._running)
             except WeftError as error:
                 failed[name] = error
         return failed
@@ -129,8 +137,14 @@ class Batch:
 
     @property
     def _left(self) -> dict[str, Manifest]:
-        """Those of which nothing has come yet."""
-        return {name: each.manifest for name, each in self.copies.items() if self.jobs[name] not in self._outcomes}
+        """Those of which nothing has come yet, and that are not held."""
+        left = {name: each.manifest for name, each in self.copies.items() if self.jobs[name] not in self._outcomes}
+        return dependencies.without(self._expected.values(), left)
+
+    @property
+    def _running(self) -> dict[str, Manifest]:
+        """What others can rely on by now."""
+        return {**self._present, **{name: self.copies[name].manifest for name in self.loaded}}
 
 
 def plugins_of(outcomes: Sequence[Outcome]) -> tuple[Plugin, ...]:

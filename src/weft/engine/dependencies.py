@@ -7,7 +7,7 @@ a pre-release that only semver has comes before the version that it leads to.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from packaging.specifiers import SpecifierSet
@@ -112,6 +112,15 @@ def _cycle(present: Manifests) -> tuple[str, ...]:
 def requirements(present: Manifests) -> dict[str, list[str]]:
     """For each plugin those of ``present`` that it requires, sorted."""
     return {name: sorted(each.requires.plugins.keys() & present.keys()) for name, each in present.items()}
+
+
+def without(missing: Iterable[str], present: Manifests) -> dict[str, Manifest]:
+    """Those of ``present`` that require none of ``missing``, nor anything that does."""
+    left, gone = dict(present), {*missing}
+    while gone:
+        gone = {name for name, each in left.items() if not gone.isdisjoint(each.requires.plugins)}
+        left = {name: each for name, each in left.items() if name not in gone}
+    return left
 
 
 def in_start_order(present: Manifests) -> list[str]:

@@ -121,7 +121,8 @@ class Engine(Core):
 
         Raises what is wrong with the plugin: ManifestError, PackageError, UsageError (configuration, required plugins),
         Conflict (its name is taken), EnvironmentFailed, StartFailed. Of a folder everything that can be loaded is, then
-        LoadFailed tells of the rest. Nothing is left of a load that is cancelled.
+        LoadFailed tells of the rest; what is fetched from a repository holds up only what requires it. Nothing is left
+        of a load that is cancelled.
         """
         if watch and is_address(source):
             raise UsageError(f"{source}: an address does not tell of changes: leave watch=True out")

@@ -67,12 +67,19 @@ class Files:
         await self._read(check_placed, source)
 
     @asynccontextmanager
-    async def copied(self, source: Path, name: str | None, progress: Progress = quiet) -> AsyncIterator[Copied]:
+    async def copied(
+        self,
+        source: Path,
+        name: str | None,
+        progress: Progress = quiet,
+        fetching: Callable[[Manifest], None] = lambda _manifest: None,
+    ) -> AsyncIterator[Copied]:
         """A copy of the plugin at ``source``, kept while this is open and while a release uses it.
 
-        Code from a repository is fetched for it. Raises ManifestError, PackageError, UsageError (names), StorageFailed.
+        Code from a repository is fetched for it, once ``fetching`` has been told what is known of it. Raises
+        ManifestError, PackageError, UsageError (names), StorageFailed.
         """
-        copied = await self._copied(source, name, progress)
+        copied = await self._copied(source, name, progress, fetching)
         try:
             yield copied
         finally:
@@ -93,11 +100,15 @@ class Files:
         async with self._one:
             await finished(self._own.close)
 
-    async def _copied(self, source: Path, name: str | None, progress: Progress) -> Copied:
+    async def _copied(
+        self, source: Path, name: str | None, progress: Progress, fetching: Callable[[Manifest], None]
+    ) -> Copied:
         try:
             contents, work = await self._read(self._workspace)
             try:
                 opened = await self._read(open_source, source, name, work)
+                if opened.manifest.git is not None:
+                    fetching(opened.manifest)
                 opened = await self._checkouts.complete(opened, work, progress)
                 async with self._one:  # with the pin: a removal waits for both
                     copied = await finished(_kept, contents, source, opened)

@@ -7,6 +7,7 @@ import dataclasses
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -20,6 +21,8 @@ from weft.errors import StorageFailed, WeftError
 from weft.manifest import Manifest
 from weft.types import Progress
 
+Reads = dict[asyncio.Task[Copied], tuple[Job, asyncio.Future[Manifest]]]
+"""Copies that are being made, with what is known of those that have to be fetched."""
 AT_ONCE = 4
 """Plugins that are prepared, or started, at the same time."""
 
@@ -37,16 +40,21 @@ class Loader:
     ) -> list[Outcome]:
         """Load all, each after what it requires; an outcome for each, in their order.
 
+        What has to be fetched holds up only what requires it.
         ``given``: by name; with ``strict`` a name that none of them has is a UsageError, and nothing is started. When
         cancelled, those that were loaded until then are unloaded again.
         """
         batch = Batch(self._engine.manifests, self._engine.plugins, given)
         try:
-            async with self._copied(jobs, batch, progress):
+            async with self._reading(jobs, progress) as reads:
+                await self._at_hand(reads, batch)
                 if strict:
                     batch.check_given()
-                batch.plan()
                 await self._start_all(batch, progress)
+                while reads:
+                    await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
+                    self._take(reads, batch)
+                    await self._start_all(batch, progress)
         except asyncio.CancelledError:
             await self._undo(batch)
             raise
@@ -55,34 +63,56 @@ class Loader:
         return outcomes
 
     @asynccontextmanager
-    async def _copied(self, jobs: Sequence[Job], batch: Batch, progress: Progress) -> AsyncIterator[None]:
+    async def _reading(self, jobs: Sequence[Job], progress: Progress) -> AsyncIterator[Reads]:
+        reads: Reads = {}
         try:
             async with AsyncExitStack() as stack:
-                reads = [self._read(job, stack, progress) for job in jobs]
-                for job, found in zip(jobs, await asyncio.gather(*reads, return_exceptions=True), strict=True):
-                    if isinstance(found, Copied):
-                        batch.add(job, found)
-                    elif isinstance(found, WeftError):
-                        batch.fail(job, found)
-                    else:
-                        raise found
-                yield
+                try:
+                    for job in jobs:
+                        fetched: asyncio.Future[Manifest] = asyncio.Future()
+                        reads[asyncio.create_task(self._read(job, stack, progress, fetched))] = (job, fetched)
+                    yield reads
+                finally:
+                    for task in reads:
+                        task.cancel()
+                    await asyncio.gather(*reads, return_exceptions=True)
         finally:
             await self._engine.tidy()
 
-    async def _read(self, job: Job, stack: AsyncExitStack, progress: Progress) -> Copied:
+    async def _at_hand(self, reads: Reads, batch: Batch) -> None:
+        """Take all but those that have to be fetched."""
+        for task, (_, fetched) in reads.items():
+            either: set[asyncio.Future[Any]] = {task, fetched}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        self._take(reads, batch)
+        for job, fetched in reads.values():
+            batch.expect(job, fetched.result().name)
+
+    def _take(self, reads: Reads, batch: Batch) -> None:
+        """Those that are done."""
+        for task in [each for each in reads if each.done()]:
+            job, _ = reads.pop(task)
+            try:
+                batch.add(job, task.result())
+            except WeftError as error:
+                batch.fail(job, error)
+
+    async def _read(
+        self, job: Job, stack: AsyncExitStack, progress: Progress, fetched: asyncio.Future[Manifest]
+    ) -> Copied:
         if job.installed is not None:
             return await self._files.installed(job.installed, job.name)
         if job.found:
             await self._files.check_placed(job.source)
         what = job.name or job.source.name
-        copying = self._files.copied(job.source, job.name, lambda line: progress(f"{what}: {line}"))
+        copying = self._files.copied(job.source, job.name, lambda line: progress(f"{what}: {line}"), fetched.set_result)
         copied = await stack.enter_async_context(copying)
         if copied.note:
             self._engine.emit(copied.manifest.name, "described_elsewhere", copied.note)
         return copied
 
     async def _start_all(self, batch: Batch, progress: Progress) -> None:
+        batch.plan()
         tasks: dict[str, asyncio.Task[None]] = {}
         for name, required in batch.order():
             before = [tasks[each] for each in required]
