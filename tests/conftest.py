@@ -238,6 +238,36 @@ def shared_weft_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
         yield start
 
 
+# --- files of others ------------------------------------------------------------------------------------------------
+
+GO_PLUGINS_EXAMPLE = """\
+{
+"name": "go-plugin",
+"version": "0.1.0",
+"description": "A go plugin management tool",
+"maintainers": ["loneghost1982@gmail.com"],
+"home": "https://github.com/szlabs/go-plugin.git",
+"source": {
+"mode": "local_so",
+"path": "sample.so"
+},
+"http_services": {
+"driver": "beego",
+"routes": [
+{ "route": "/api/plugin/sample/:id", "method": "GET", "label": "plugin.get" },
+{ "route": "/api/plugin/samples", "method": "POST", "label": "plugin.post" }
+]
+}
+}
+"""
+
+
+@pytest.fixture
+def go_plugins_example() -> str:
+    """The ``plugin.json`` that szlabs go-plugin gives as its example."""
+    return GO_PLUGINS_EXAMPLE
+
+
 # --- programs in Go --------------------------------------------------------------------------------------------------
 
 

@@ -15,26 +15,6 @@ from weft.manifest import Manifest, check, read_manifest
 from weft.manifest.json import parse_json
 from weft.manifest.model import Git, Route
 
-EXAMPLE = """\
-{
-"name": "go-plugin",
-"version": "0.1.0",
-"description": "A go plugin management tool",
-"maintainers": ["loneghost1982@gmail.com"],
-"home": "https://github.com/szlabs/go-plugin.git",
-"source": {
-"mode": "local_so",
-"path": "sample.so"
-},
-"http_services": {
-"driver": "beego",
-"routes": [
-{ "route": "/api/plugin/sample/:id", "method": "GET", "label": "plugin.get" },
-{ "route": "/api/plugin/samples", "method": "POST", "label": "plugin.post" }
-]
-}
-}
-"""
 LEAST = {"name": "sample", "version": "0.1.0", "source": {"mode": "local_so", "path": "sample.so"}}
 
 
@@ -61,8 +41,8 @@ def problem(tmp_path: Path, content: object) -> Problem:
     return found
 
 
-def test_its_own_example_is_read_as_it_stands(tmp_path):
-    manifest = read(tmp_path, EXAMPLE)
+def test_its_own_example_is_read_as_it_stands(tmp_path, go_plugins_example):
+    manifest = read(tmp_path, go_plugins_example)
     assert (manifest.name, manifest.version, manifest.form) == ("go-plugin", "0.1.0", "plugin.json")
     assert manifest.description == "A go plugin management tool"
     assert manifest.authors == ("loneghost1982@gmail.com",)

@@ -1,9 +1,15 @@
-"""Packages for environments, made here: no index is needed."""
+"""Packages for environments, made here, and sites over https: no index is needed."""
 
 from __future__ import annotations
 
+import ssl
+import subprocess
+import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
@@ -42,3 +48,37 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWheel:
         return target
 
     return make
+
+
+@dataclass(frozen=True)
+class Https:
+    """``with https(server) as url``: serves over https meanwhile; who trusts ``certificate`` trusts it."""
+
+    certificate: Path
+    key: Path
+
+    @contextmanager
+    def __call__(self, server: HTTPServer) -> Iterator[str]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"https://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.fixture
+def https(tmp_path: Path) -> Https:
+    """See Https. Mark its tests ``system_package("openssl")``."""
+    made = Https(tmp_path / "certificate.pem", tmp_path / "certificate.key")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", made.key, "-out", made.certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -86,25 +85,11 @@ class Server(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def site(tmp_path, monkeypatch):
+def site(https, monkeypatch):
     """The address of a server of this machine's, whose certificate is trusted."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "certificate.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    server = Server(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    yield f"https://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    monkeypatch.setenv("SSL_CERT_FILE", str(https.certificate))
+    with https(Server(("127.0.0.1", 0), Handler)) as url:
+        yield url
 
 
 @pytest.fixture

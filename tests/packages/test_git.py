@@ -6,14 +6,12 @@ import asyncio
 import json
 import os
 import socket
-import ssl
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,7 +116,9 @@ class AsksForPassword(BaseHTTPRequestHandler):
 class GitOverHttp(AsksForPassword):
     """Git's own server of repositories below the folder ``root``, as a web server runs it (RFC 3875)."""
 
-    root: Path
+    def __init__(self, root: Path, *more: Any) -> None:
+        self.root = root
+        super().__init__(*more)  # which answers already
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -146,40 +146,17 @@ class GitOverHttp(AsksForPassword):
 
 
 @pytest.fixture
-def serving(tmp_path, monkeypatch):
+def serving(https, monkeypatch):
     """``with serving(handler) as url``: over https, by a certificate that git trusts."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "certificate.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
-
-    @contextmanager
-    def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-        server = HTTPServer(("127.0.0.1", 0), handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"https://localhost:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
-    return serve
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(https.certificate))
+    return lambda handler: https(HTTPServer(("127.0.0.1", 0), handler))
 
 
 @pytest.mark.system_package("openssl")
-def test_code_comes_over_https(tmp_path, repository, serving, monkeypatch):
+def test_code_comes_over_https(tmp_path, repository, serving):
     git(repository.folder, "tag", "v1")
     second = repository.commit(sample__py="second\n")
-    monkeypatch.setattr(GitOverHttp, "root", tmp_path, raising=False)
-    with serving(GitOverHttp) as site:
+    with serving(partial(GitOverHttp, tmp_path)) as site:
         assert fetched(Git(url=f"{site}/code/.git", ref="v1"), tmp_path / "first") == repository.first
         assert fetched(Git(url=f"{site}/code/.git"), tmp_path / "second") == second
         assert "has no branch, tag or commit v2" in refused(f"{site}/code/.git", tmp_path, ref="v2")
@@ -304,10 +281,9 @@ def test_a_submodule_loop_is_told(tmp_path, repository):
 
 
 @pytest.mark.system_package("openssl")
-def test_no_file_of_this_machine_is_read_for_a_repository_from_elsewhere(tmp_path, repository, serving, monkeypatch):
-    monkeypatch.setattr(GitOverHttp, "root", tmp_path, raising=False)
+def test_no_file_of_this_machine_is_read_for_a_repository_from_elsewhere(tmp_path, repository, serving):
     secret = Repository(tmp_path / "secret", secret__py="secret")
-    with serving(GitOverHttp) as site:
+    with serving(partial(GitOverHttp, tmp_path)) as site:
         url = f"{site}/code/.git"
         assert fetched(Git(url=url), tmp_path / "alone") == repository.first
         git(repository.folder, "submodule", "--quiet", "add", secret.url, "lib")

@@ -140,26 +140,6 @@ def test_the_task_can_be_run_as_well(server):
     assert answer.json() == {"result": "no label: hello", "values": {}}
 
 
-SEEDS_EXAMPLE = """\
-{
-"name": "go-plugin",
-"version": "0.1.0",
-"description": "A go plugin management tool",
-"maintainers": ["loneghost1982@gmail.com"],
-"home": "https://github.com/szlabs/go-plugin.git",
-"source": {
-"mode": "local_so",
-"path": "sample.so"
-},
-"http_services": {
-"driver": "beego",
-"routes": [
-{ "route": "/api/plugin/sample/:id", "method": "GET", "label": "plugin.get" },
-{ "route": "/api/plugin/samples", "method": "POST", "label": "plugin.post" }
-]
-}
-}
-"""
 SEEDS_SWITCH = """
 def Execute(ctx):
     label = ctx.GetValue("label")
@@ -173,10 +153,10 @@ def Execute(ctx):
 """
 
 
-def test_go_plugins_own_example_is_served_as_it_stands(weft_server, tmp_path):
+def test_go_plugins_own_example_is_served_as_it_stands(weft_server, tmp_path, go_plugins_example):
     folder = tmp_path / "plugins" / "go-plugin"
     folder.mkdir(parents=True)
-    (folder / "plugin.json").write_text(SEEDS_EXAMPLE)
+    (folder / "plugin.json").write_text(go_plugins_example)
     (folder / "sample.py").write_text(SEEDS_SWITCH)
     server = weft_server(folder.parent)
     with httpx.Client(base_url=server.url, headers={"host": "go-plugin.localhost"}, timeout=20) as client:

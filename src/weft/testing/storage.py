@@ -77,15 +77,15 @@ async def wrong_names_and_times_are_refused(storage: Storage) -> None:
     await _raises(InvalidEntry, "purge of category ''", storage.purge(""))
 
 
-async def an_entry_whose_time_is_over_is_not_there(storage: Storage) -> None:
-    """For no method, whether it was purged or not."""
+async def an_entry_whose_time_is_over_is_not_there(storage: Storage, *, within: float = OVER_WITHIN) -> None:
+    """For no method, whether it was purged or not. ``within``: seconds in which the storage must see it."""
     category, before = _own(), datetime.now(UTC)
     await storage.put(category, "kept", b"1", ttl=3600)
     await storage.put(category, "long", b"1", ttl=LONGEST_TTL)
     await storage.put(category, "ever", b"22", ttl=SOON)
     await storage.put(category, "ever", b"22")
     await storage.put(category, "brief", b"3", ttl=SOON)
-    await _over(storage, category, "brief")
+    await _over(storage, category, "brief", within)
     await _raises(NotFound, "get", storage.get(category, "brief"))
     await _raises(NotFound, "read", anext(storage.read(category, "brief")))
     _same("delete", await storage.delete(category, "brief"), False)
@@ -302,14 +302,14 @@ async def _pieces() -> AsyncIterator[bytes]:
         yield bytes([number]) * 50_000
 
 
-async def _over(storage: Storage, category: str, key: str) -> None:
+async def _over(storage: Storage, category: str, key: str, within: float = OVER_WITHIN) -> None:
     """Wait until an entry's time is over."""
     try:
-        async with asyncio.timeout(OVER_WITHIN):
+        async with asyncio.timeout(within):
             while key in await _listed(storage, category):
                 await asyncio.sleep(SOON / 5)
     except TimeoutError:
-        raise AssertionError(f"list: {key!r}, put with ttl={SOON}, is there after {OVER_WITHIN:g} s") from None
+        raise AssertionError(f"list: {key!r}, put with ttl={SOON}, is there after {within:g} s") from None
 
 
 def _between(before: datetime, moment: datetime | None) -> bool:
