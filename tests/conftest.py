@@ -8,11 +8,12 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -321,3 +322,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(f"needed where CI=true: {missing}", pytrace=False)
         pytest.skip(missing)
+
+
+# --- coverage -------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Removes what processes that were killed left half written, before the data of all is combined."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):  # others may still write
+        for file in session.config.rootpath.glob("build/coverage/data.*"):
+            if not re.search(r"\.H\w+h$", file.name) and not _can_be_read(file):  # a whole one has its hash in its name
+                file.unlink()
+    return result
+
+
+def _can_be_read(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(file)) as data:
+            data.execute("select count(*) from file")
+            return bool(data.execute("pragma quick_check").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
