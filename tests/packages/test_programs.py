@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -34,6 +35,24 @@ def test_a_line_without_end_is_bounded():
     done = start("import sys; sys.stderr.write('x' * 5_000_000)")
     assert set(done.errors) == {"x"}
     assert len(done.errors) < 100_000
+
+
+def test_an_end_that_is_cancelled_too_leaves_nothing_in_the_loop():
+    async def main() -> asyncio.Task[Finished]:
+        started = asyncio.Event()
+        code = "import sys, time; print(file=sys.stderr, flush=True); time.sleep(60)"
+        running = asyncio.create_task(
+            run(
+                [sys.executable, "-S", "-c", code], env={}, cwd=Path("/"), deadline=60, progress=lambda _: started.set()
+            )
+        )
+        await started.wait()
+        running.cancel()
+        await asyncio.sleep(0)  # its program is being ended, and now the loop ends, which cancels it once more
+        return running
+
+    assert asyncio.run(main()).cancelled()
+    gc.collect()  # a transport that was left open says so now
 
 
 @pytest.mark.parametrize("late", ["deadline", "cancelled"])

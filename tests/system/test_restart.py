@@ -163,7 +163,7 @@ def test_preloaded_plugins_serve_before_it_is_ready(weft_server, client, tmp_pat
 def test_strict_fails_with_the_error(tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("raise RuntimeError('no such luck')\n")
-    command = [WEFT, "serve", str(broken), "--strict", "--port", "0"]
+    command = [WEFT, "serve", str(broken), "--strict", "--port", "0", "--rpc-port", "0"]
     done = subprocess.run(
         [*command, "--state", str(tmp_path / "state")], capture_output=True, text=True, timeout=60, check=False
     )

@@ -78,6 +78,19 @@ async def _watch(process: asyncio.subprocess.Process, deadline: float, progress:
 async def _kill(process: asyncio.subprocess.Process, errors: asyncio.StreamReader) -> None:
     with suppress(ProcessLookupError):  # it ended by itself in the meantime
         os.killpg(process.pid, signal.SIGKILL)
+    cancelled: asyncio.CancelledError | None = None
+    while True:
+        try:
+            await _gone(process, errors)
+        except asyncio.CancelledError as once_more:  # as a loop does that ends: the process would be left in it
+            cancelled = once_more
+        else:
+            break
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _gone(process: asyncio.subprocess.Process, errors: asyncio.StreamReader) -> None:
     await process.wait()
     with suppress(TimeoutError):  # a stranger that left the group holds the pipe open: it is not waited for
         async with asyncio.timeout(_LAST_WORDS):
