@@ -3,7 +3,8 @@
 A *policy* is plain data that its host worked out (see rules.py): ``system``, ``read``, ``write``, ``run``, ``devices``
 (paths, but for ``system`` without links in them), ``shown`` (those of them, and Unix sockets that it may see, that are
 to be there again in the places that mounts.py hides) and ``links`` (by which these are also named), ``network``
-(``none``, ``loopback``, ``outbound``), ``ports``, ``open_files``, ``file_bytes``.
+(``none``, ``loopback``, ``outbound``), ``ports``; ``open_files`` and ``file_bytes`` are left to who confines itself
+(privileges.limit).
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ def confine(policy: Policy, outside: str) -> Tuple[Report, Optional[int]]:
     Returns the report (see level.py), and the listener for refused system calls where there is one. What the kernel
     cannot do is in the report; OSError is raised where nothing could be made of it at all.
     """
-    privileges.limit(open_files=policy["open_files"], file_bytes=policy["file_bytes"])
     if not LINUX:
         why = NOT + "this system has no sandbox that Weft knows"
         return dict.fromkeys(("files", "exec", "network", "signals", "system calls"), why), None

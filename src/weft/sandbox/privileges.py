@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import resource
@@ -33,6 +34,18 @@ def give_up() -> None:
     prctl(_CAP_AMBIENT, _CLEAR_ALL)
     header, none = struct.pack("=Ii", _CAPABILITIES_3, 0), bytes(24)
     call("capset", ctypes.c_char_p(header), ctypes.c_char_p(none))
+
+
+def raise_limit() -> None:
+    """As many open files as this process may have at all.
+
+    A process without privileges sends descriptors only while fewer than its own limit are on their way between all
+    processes of its user (unix(7), ETOOMANYREFS), and plugins can leave as many underway as theirs lets them: who hands
+    descriptors over needs more.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # a system that has no such number
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def limit(*, open_files: int, file_bytes: int) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-from weft.sandbox import namespaces
+from weft.sandbox import namespaces, privileges
 from weft.sandbox.confine import confine
 from weft.sandbox.kernel import die_with_parent, release_zeros, set_process_name
 from weft.zygote.messages import listen, listen_for_more, tell
@@ -55,6 +55,7 @@ def be_born(ends: Ends, keeper: socket.socket, outside: str) -> None:
         for folder in order["folders"]:
             os.makedirs(folder, 0o700, exist_ok=True)
         _hand_over(keeper, listener, bound, order["unbound"])
+        privileges.limit(open_files=policy["open_files"], file_bytes=policy["file_bytes"])  # only now: see raise_limit
         tell(ends.host, ready=report)
         if order["argv"]:
             os.execv(order["argv"][0], order["argv"])  # noqa: S606 - no shell is wanted

@@ -20,6 +20,7 @@ from typing import Set
 
 from weft.sandbox.kernel import LINUX, adopt_orphans, set_process_name
 from weft.sandbox.namespaces import Births
+from weft.sandbox.privileges import raise_limit
 from weft.zygote.birth import WIRE, Ends
 from weft.zygote.keeper import keep
 from weft.zygote.messages import receive, tell
@@ -45,6 +46,7 @@ def main(descriptor: int, *helpers: str) -> None:
         signal.signal(number, signal.SIG_IGN)  # the host decides when it ends
     set_process_name("weft-keeper")  # as those that it forks have it, who would need memory for it
     adopt_orphans()
+    raise_limit()
     warm()
     for each in helpers:
         sys.path.remove(each)  # each instance searches them after everything of its own

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import resource
+import sys
 from pathlib import Path
 
 import pytest
 
 from weft.errors import DeadlineExceeded, InstanceLost, ProtocolError
+
+ROOMY = 4096
+"""Open files of a host: more than a plugin may have."""
 
 
 def exists(pid):
@@ -163,3 +169,22 @@ def test_headers_larger_than_a_frame_are_the_applications_error(run, started, ge
             await lines.until("the application raised while it served /")
 
     run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux counts the descriptors that a user has underway")
+def test_descriptors_that_one_leaves_underway_keep_no_other_from_starting(run, started, get):
+    async def main():
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most < ROOMY:
+            pytest.skip(f"this machine lets a process have {most} open files, which is no more than a plugin's")
+        async with started("keeps_descriptors_underway") as (full, _):
+            assert (await get(full))[1] == os.strerror(errno.ETOOMANYREFS).encode()
+            async with started("hello") as (other, _):
+                assert (await get(other))[0] == 200
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(ROOMY, before[1]), before[1]))
+    try:
+        run(main())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
