@@ -21,6 +21,7 @@ from weft.errors import (
 from weft.wire import frames
 from weft.wire.frames import HEADER
 from weft.wire.pieces import MAX_VALUE
+from weft.wire.values import MOST_VALUES
 
 ANSWERABLE = {"kind": "raised", "type": "E", "message": "m", "traceback": ""}
 
@@ -292,6 +293,22 @@ def test_an_answer_too_large_is_the_callees_error_not_silence(run, wired):
                 await pair.host.call("large", timeout=5)
             with pytest.raises(WeftError, match=r"expected a value that can cross, found object"):
                 await pair.host.call("strange", timeout=5)
+
+    run(main())
+
+
+def test_an_answer_of_too_many_values_is_the_callees_error_too(run, wired):
+    def many(request, reply):
+        reply.result([None] * MOST_VALUES)
+
+    def most(request, reply):
+        reply.result([None] * (MOST_VALUES - 1))
+
+    async def main():
+        async with wired({"many": many, "most": most}) as pair:
+            with pytest.raises(WeftError, match="over the limit of .*: stream it"):
+                await pair.host.call("many", timeout=15)
+            assert len(await pair.host.call("most", timeout=15)) == MOST_VALUES - 1
 
     run(main())
 

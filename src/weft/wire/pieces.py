@@ -10,6 +10,7 @@ from collections import deque
 from typing import Deque, Dict, List, Optional, Tuple
 
 from weft.wire.frames import FrameError, Payload
+from weft.wire.values import check_values
 
 PIECE = 256 * 1024
 """Bytes of a PART at most."""
@@ -32,10 +33,14 @@ class Cutting:
         """Bytes that wait."""
 
     def add(self, kind: int, call_id: int, *parts: bytes) -> None:
-        """Queue one payload, given in parts. Raises FrameError when it is too large however it is sent."""
+        """Queue one payload, given in parts; none but the first holds more than the end of its last value.
+
+        Raises FrameError when it is too large however it is sent.
+        """
         size = sum(map(len, parts))
         if size > MAX_VALUE:
             raise FrameError(f"a value of {size} bytes is over the limit of {MAX_VALUE}: stream it")
+        check_values(parts[0])
         views = [memoryview(part) for part in parts]
         pieces = deque(view[at : at + PIECE] for view in views for at in range(0, len(view), PIECE))
         self.size += size
@@ -96,11 +101,12 @@ class Joining:
             raise FrameError(f"{len(came)} bytes in pieces: the limit is {MAX_VALUE}")
 
     def whole(self, call_id: int, last: Payload) -> Payload:
-        """The payload whose own frame came, with ``last`` as its end."""
+        """The payload whose own frame came, with ``last`` as its end. Raises FrameError when it is too much."""
         came = self.calls.pop(call_id, None)
         if came is None:
             return last
         came += last
         if len(came) > MAX_VALUE:
             raise FrameError(f"a value of {len(came)} bytes is over the limit of {MAX_VALUE}")
+        check_values(came)
         return came

@@ -115,6 +115,17 @@ def test_one_that_sends_no_frames_is_ended(run, started, get):
     run(main())
 
 
+def test_one_that_sends_more_values_than_its_host_can_hold_is_ended(run, started, get):
+    async def main():
+        async with started("sends_tiny_values") as (instance, _):
+            with pytest.raises(ProtocolError, match="broke the wire protocol: values in one are over the limit"):
+                await get(instance)
+            assert "over the limit" in str(await instance.ended())
+            assert not exists(instance.pid)
+
+    run(main())
+
+
 def test_what_a_plugin_started_ends_with_it(run, started, get, below):
     async def main():
         async with started("orphans") as (instance, _):
