@@ -5,6 +5,7 @@ This module is imported inside plugins too: standard library only, Python 3.9 an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict
 
@@ -63,6 +64,14 @@ class Event:
 
 Progress = Callable[[str], None]
 """Told, line by line, how something long goes on."""
+
+_CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """``text``, which may be a plugin's, with nothing that moves or sets up a terminal; colours stay."""
+    return _CONTROL.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode("ascii"), text)
+
 
 METADATA_SPELLINGS = ("Metadata", "metadata", "METADATA")
 """What a module in Stockpile's form may call what it says of itself."""

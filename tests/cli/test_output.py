@@ -19,6 +19,24 @@ from weft.server.logging import configure_logging
 configure_logging("info")
 structlog.get_logger("weft.events").info("shop#1 answers", plugin="shop", kind="running", more=3)
 """
+HOSTILE_TABLE = """
+from weft.cli.output import Output
+title = "\\x1b]0;x\\x07\\x1b[8m\\nforged#1  fine\\t"
+Output(json=False, debug=False).table([], ("plugin", "title"), [("shop#1", title)])
+"""
+HOSTILE_LOG = """
+import logging
+import structlog
+from weft.server.logging import configure_logging
+configure_logging("info")
+TEXT = "\\x1b]0;x\\x07\\x1b[2J"
+structlog.get_logger("weft.events").info("shop says " + TEXT, plugin="shop", reason=TEXT, tail=[TEXT])
+try:
+    raise ValueError(TEXT)
+except ValueError:
+    structlog.get_logger("weft").exception("of the server")
+    logging.getLogger("weft.engine").exception("of a library, %s", TEXT)
+"""
 
 
 def on_a_terminal(code):
@@ -54,3 +72,15 @@ def test_what_a_plugin_says_cannot_move_the_terminal(capsys):
     shown = capsys.readouterr()
     assert shown.out == "\x1b[31mred\x1b[0m\t\\x1b]0;title\\x07\\x1b[2J\\r\\x9b1A\n"
     assert shown.err == "error: \\x1b[2Jgone\nnext\n"
+
+
+def test_a_cell_stays_one_cell_whatever_a_plugin_calls_itself():
+    _, row = on_a_terminal(HOSTILE_TABLE).splitlines()
+    assert row == r"shop#1  \x1b]0;x\x07\x1b[8m\nforged#1  fine\t"
+
+
+def test_what_plugins_say_in_the_servers_log_cannot_move_the_terminal():
+    said = on_a_terminal(HOSTILE_LOG)
+    assert "ValueError" in said
+    assert said.count("]0;x") == 6
+    assert not {"\x07", "\x1b]", "\x1b[2J"} & {said[at : at + size] for at in range(len(said)) for size in (1, 2, 4)}

@@ -281,6 +281,26 @@ def test_what_is_wrong_is_named_and_nothing_runs(plugin, run, runtime, what):
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ("{'Name': chr(27) + ']0;x'}", "title holds control characters"),
+        ("{'Authors': ['Ada', chr(155)]}", "authors holds control characters"),
+        ("{'Website': 'x' * 100_000}", "homepage is 100000 characters long"),
+    ],
+)
+def test_metadata_made_by_code_say_no_more_than_a_manifest_may(plugin, run, metadata, message):
+    code = LOOMS.format(runtime="process", name="Loom", kinds=["jacquard"]) + f"\nMetadata = {metadata}\n"
+
+    async def main():
+        async with weft.Engine() as engine:
+            with pytest.raises(weft.PluginError, match=f"says of itself what no manifest may: {message}"):
+                await engine.load(plugin(code))
+            assert not engine.plugins
+
+    run(main())
+
+
 @RUNTIMES
 def test_a_manifest_names_no_more_than_is_registered(plugin, run, runtime):
     block = f'# /// script\n# [tool.weft]\n# runtime = "{runtime}"\n# provides = ["loom", "task"]\n# ///\n'

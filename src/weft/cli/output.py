@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsons
-import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from weft.errors import WeftError
+from weft.types import harmless
 
-_CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NOT_IN_CELLS = str.maketrans({"\n": "\\n", "\t": "\\t", "\x1b": "\\x1b"})
 
 
 class Output:
@@ -27,11 +27,11 @@ class Output:
         if self.json:
             print(jsons.dumps(value, indent=2, default=str))
         elif text:
-            print(_harmless(text))
+            print(harmless(text))
 
     def line(self, value: Any, text: str) -> None:
         """One of many results, as it comes: one JSON object, or one text, per line."""
-        print(jsons.dumps(value, default=str) if self.json else _harmless(text), flush=True)
+        print(jsons.dumps(value, default=str) if self.json else harmless(text), flush=True)
 
     def json_result(self, value: Any) -> None:
         """A result that is JSON for people, too."""
@@ -56,7 +56,7 @@ class Output:
     def progress(self, text: str) -> None:
         """How something long goes on."""
         if not self.json:
-            print(_harmless(text), file=sys.stderr, flush=True)
+            print(harmless(text), file=sys.stderr, flush=True)
 
     @contextmanager
     def busy(self, text: str) -> Iterator[None]:
@@ -74,18 +74,13 @@ class Output:
         if self.json:
             self.result(_described(error))
         else:
-            print(f"{_paint('error:')} {_harmless(_message(error))}", file=sys.stderr)
+            print(f"{_paint('error:')} {harmless(_message(error))}", file=sys.stderr)
             if text := getattr(error, "traceback", ""):
-                print(_harmless(text.rstrip()), file=sys.stderr)
+                print(harmless(text.rstrip()), file=sys.stderr)
             for note in getattr(error, "__notes__", ()):
-                print(_harmless(note), file=sys.stderr)
+                print(harmless(note), file=sys.stderr)
         if self.debug:
             traceback.print_exception(error)
-
-
-def _harmless(text: str) -> str:
-    """``text``, which may be a plugin's, with nothing that moves or sets up a terminal; colours stay."""
-    return _CONTROL.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _paint(word: str) -> str:
@@ -108,6 +103,7 @@ def _described(error: Exception) -> Any:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Each line's cells under those of the line before."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    """Each line's cells under those of the line before; nothing in a cell ends its line, or colours others."""
+    cells = [[harmless(cell).translate(_NOT_IN_CELLS) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]

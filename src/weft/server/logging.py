@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from weft.settings import LogLevel
+from weft.types import harmless
 
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -46,7 +47,8 @@ def configure_logging(level: LogLevel) -> None:
 
 def _rendering(people: bool) -> list[Processor]:  # noqa: FBT001 - one of two
     if people:
-        return [_shortened, structlog.dev.ConsoleRenderer(pad_event_to=0)]
+        console = structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
+        return [_shortened, structlog.processors.format_exc_info, _harmless, console]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
@@ -56,3 +58,8 @@ def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     if str(event.get("plugin", "")) in message:
         event.pop("plugin", None)
     return {key: value for key, value in event.items() if key not in ("logger", "kind")}
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Texts may be plugins', and the terminal is not theirs."""
+    return {key: harmless(value) if isinstance(value, str) else value for key, value in event.items()}

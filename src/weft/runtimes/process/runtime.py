@@ -28,6 +28,7 @@ from weft.errors import (
     StartFailed,
     WeftError,
 )
+from weft.manifest.rules import Invalid, each, text
 from weft.runtimes.launch import Ending, Facts, Launch, Output, Sandbox
 from weft.runtimes.process.child import Child, ending_of
 from weft.runtimes.process.holding import Hold, Holding
@@ -42,6 +43,8 @@ _LAST_WORDS = 0.05
 """Seconds in which what an ended process wrote is still read."""
 _WEB = "web@1"
 """The contract that is described nowhere but in its own module."""
+_ABOUT = {"title": text, "version": text, "authors": each(text), "homepage": text}
+"""What a plugin may say of itself, and how it is checked."""
 _REMEDIES = {"ModuleNotFoundError": " (name the package that has it among the plugin's dependencies)"}
 """What to do about an exception that a start was refused with, by its type."""
 _EXIT_GRACE = 2.0
@@ -336,7 +339,7 @@ def _facts(answer: Any, known: Iterable[Contract]) -> Facts:
         for each in described.values():
             Contract.parse(each)
         entry, kind, name = str(answer["entry"]), str(answer["kind"]), str(answer["name"])
-        about = {key: _told(each) for key, each in _named(answer["about"]).items()}
+        about = _about(_named(answer["about"]))
     except (TypeError, KeyError, AttributeError, ValueError, ContractError) as error:
         raise ProtocolError(f"answered the start with {show(answer)}") from error
     contracts = {contract.key: contract for contract in known}
@@ -354,13 +357,16 @@ def _named(values: Any) -> dict[str, Any]:
     return values
 
 
-def _told(value: Any) -> str | tuple[str, ...]:
-    """A text, or a list of them."""
-    if isinstance(value, list):
-        return tuple(map(str, value))
-    if not isinstance(value, str):
-        raise TypeError
-    return value
+def _about(told: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    """By the rules of a manifest's texts, since they take the place of those. Raises ProtocolError."""
+    about = {}
+    for key, rule in _ABOUT.items():
+        try:
+            if key in told:
+                about[key] = rule(told[key])
+        except Invalid as error:
+            raise ProtocolError(f"says of itself what no manifest may: {key} {error}") from error
+    return about
 
 
 def _may_lack(contract: Contract, name: str) -> bool:
