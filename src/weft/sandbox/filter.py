@@ -68,6 +68,9 @@ _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME."""
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 """What types into somebody's terminal."""
+_LEASES = (1024, 1040)
+"""F_SETLEASE and F_SETDELEG: who may read a file of its own user's can keep others from opening it to write, or from
+changing the names in a folder, for 45 s each time."""
 _PERSONALITY_ASKED = 0xFFFFFFFF
 _SEALED = (0x8, 0x9, 0xA, 0xB)
 """MFD_NOEXEC_SEAL, with and without MFD_CLOEXEC and MFD_ALLOW_SEALING: files in memory that can never be executed."""
@@ -142,6 +145,7 @@ def _always(scope: Scope) -> List[Check]:
         Check("clone", 0, bits=_NEW_NAMESPACES),
         Check("personality", 0, one_of=(0, _PERSONALITY_ASKED)),
         Check("ioctl", 1, none_of=(_TIOCSTI, _TIOCLINUX)),
+        Check("fcntl", 1, none_of=_LEASES),
     ]
     return checks if scope.memory_files else [*checks, Check("memfd_create", 1, one_of=_SEALED)]
 

@@ -30,7 +30,7 @@ _X86_64 = {
     "socketpair": 53, "sendto": 44, "sendmsg": 46, "sendmmsg": 307, "prlimit64": 302, "setpriority": 141,
     "ioprio_set": 251, "sched_setparam": 142, "sched_setscheduler": 144, "sched_setattr": 314, "sched_setaffinity": 203,
     "shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220,
-    "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71,
+    "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "fcntl": 72,
 }  # fmt: skip
 
 _AARCH64 = {
@@ -50,7 +50,7 @@ _AARCH64 = {
     "sendmsg": 211, "sendmmsg": 269, "prlimit64": 261, "setpriority": 140, "ioprio_set": 30, "sched_setparam": 118,
     "sched_setscheduler": 119, "sched_setattr": 274, "sched_setaffinity": 122, "shmget": 194, "shmat": 196,
     "shmctl": 195, "semget": 190, "semop": 193, "semctl": 191, "semtimedop": 192, "msgget": 186, "msgsnd": 189,
-    "msgrcv": 188, "msgctl": 187,
+    "msgrcv": 188, "msgctl": 187, "fcntl": 25,
 }  # fmt: skip
 
 NUMBERS: Mapping[str, Mapping[str, int]] = {"x86_64": _X86_64, "aarch64": _AARCH64}

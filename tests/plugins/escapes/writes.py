@@ -170,4 +170,15 @@ def cgroup():
     return write("/sys/fs/cgroup/cgroup.procs")
 
 
+def lease_of_what_others_write():
+    """Whoever opens it to write would wait for us."""
+    with open("/etc/hosts") as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+
+
+def lease_of_its_interpreter():
+    with open(os.__file__) as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+
+
 app = offer(globals())
