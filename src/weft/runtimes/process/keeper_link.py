@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from weft.zygote.messages import send
+
 _CREDENTIALS = struct.Struct("iII")
 """struct ucred: process id, user, group."""
 _SO_PASSCRED = getattr(socket, "SO_PASSCRED", None)
@@ -43,7 +45,7 @@ class KeeperLink:
         """Send it whole, with ``descriptors``. Raises OSError where the other end is gone."""
         if self._end.fileno() == -1:
             raise BrokenPipeError("the other end was closed before")
-        sent = socket.send_fds(self._end, [data], descriptors) if descriptors else 0  # it is empty: some of it fits
+        sent = send(self._end, data, descriptors) if descriptors else 0  # it is empty: some of it fits
         await self._loop.sock_sendall(self._end, data[sent:])
 
     def hang_up(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from weft.runtimes.process.output import OutputReader
 from weft.types import OutputLine
+from weft.zygote.messages import send
 
 logger = logging.getLogger("weft.runtimes.process")
 
@@ -74,7 +75,7 @@ class Zygote(asyncio.SubprocessProtocol):
         """Ask for an instance that gets those ends (see zygote.birth.Ends). Raises OSError when it is gone."""
         while True:
             try:
-                socket.send_fds(self._control, [b"f"], list(ends))
+                send(self._control, b"f", ends)
             except BlockingIOError:
                 await asyncio.sleep(_RETRY)
             else:
