@@ -16,6 +16,9 @@ LogLevel = Literal["trace", "debug", "info", "warning", "error"]
 SandboxMode = Literal["required", "best-effort"]
 """``required``: a plugin is not started where the machine cannot enforce all of its permissions and limits."""
 
+BuildsMode = Literal["confined", "refused", "unconfined"]
+"""What becomes of packages that come as source, whose own code builds them."""
+
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[http]``: what the front allows of clients."""
@@ -193,6 +196,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The least level of the server's own lines."""
     sandbox: SandboxMode = "best-effort"
     """`required`: no plugin is started where this machine cannot enforce all of its permissions and limits."""
+    builds: BuildsMode = "confined"
+    """Packages that come as source run code to be built: in the sandbox, not at all, or as the server's user."""
     strict: bool = False
     """Exit with 1 when a PATH fails, instead of serving the others."""
     keep_releases: int = 10

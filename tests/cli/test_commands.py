@@ -233,6 +233,7 @@ def test_doctor_is_honest(weft):
     assert {"sandbox: files", "sandbox: memory", "sandbox: network: none", "sandbox: system calls"} <= set(facts)
     assert all(each["ok"] != each["detail"].startswith(("not enforced", "partly")) for each in parts)
     assert facts["sandbox"]["ok"] == all(each["ok"] for each in parts)
+    assert facts["builds of packages"]["ok"] == facts["sandbox"]["ok"]
     if os.environ.get("CI") == "true":
         assert facts["sandbox"]["detail"].startswith("full"), facts
     assert facts["Python of the host"]["ok"]

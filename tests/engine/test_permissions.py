@@ -60,3 +60,10 @@ def test_another_word_for_the_sandbox_is_refused():
         Engine(sandbox="off")
     with pytest.raises(UsageError, match="not 'off'"), sync.Engine(sandbox="off"):
         pass
+
+
+def test_another_word_for_builds_is_refused():
+    with pytest.raises(UsageError, match="builds is confined or refused or unconfined, not 'off'"):
+        Engine(builds="off")
+    with pytest.raises(UsageError, match="not 'off'"), sync.Engine(builds="off"):
+        pass

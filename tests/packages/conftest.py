@@ -6,11 +6,12 @@ import ssl
 import subprocess
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import HTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -19,7 +20,7 @@ MakeWheel = Callable[..., Path]
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWheel:
-    """``wheel(name, version, *requires)``: a module that says its version, in the only place where uv looks."""
+    """``wheel(name, version, *requires, files={})``: a module that says its version, in the only place uv looks at."""
     shelf = tmp_path / "wheels"
     shelf.mkdir()
     configuration = tmp_path / "uv.toml"
@@ -27,9 +28,10 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWheel:
     monkeypatch.setenv("UV_CONFIG_FILE", str(configuration))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
 
-    def make(name: str, version: str, *requires: str) -> Path:
+    def make(name: str, version: str, *requires: str, files: Mapping[str, str] = MappingProxyType({})) -> Path:
         info = f"{name}-{version}.dist-info"
         files = {
+            **files,
             f"{name}.py": f"version = {version!r}\n",
             f"{info}/METADATA": "\n".join(
                 [

@@ -12,6 +12,7 @@ from uv import find_uv_bin
 
 from weft.errors import EnvironmentFailed
 from weft.manifest.model import Requires
+from weft.packages.builds import Builders
 from weft.packages.environments import Environment, Environments
 
 LIBRARY = """
@@ -29,6 +30,7 @@ PREPARE = """
 import asyncio, sys
 from pathlib import Path
 from weft.manifest.model import Requires
+from weft.packages.builds import Builders
 from weft.packages.environments import Environments
 environments = Environments(Path(sys.argv[1]))
 show = lambda line: print(line, flush=True)
@@ -45,8 +47,8 @@ def requires(*packages: str, python: str | None = None, lock: Path | None = None
     return Requires(packages=packages, python=python, lock=lock)
 
 
-def prepare(root: Path, wanted: Requires, **options) -> Environment:
-    return asyncio.run(Environments(root).prepare(wanted, plugin="shop", **options))
+def prepare(root: Path, wanted: Requires, builder: Builders = "refused", **options) -> Environment:
+    return asyncio.run(Environments(root, builder=builder).prepare(wanted, plugin="shop", **options))
 
 
 def ask(environment: Environment, code: str) -> str:
@@ -282,7 +284,7 @@ def test_packages_within_the_project_are_those_of_this_release(root, wheel, proj
     subprocess.run([find_uv_bin(), "lock", "--quiet"], cwd=project, check=True)
     after = shutil.copytree(project, project.with_name("after"))
     (after / "library" / "cloth" / "__init__.py").write_text("version = 'second'\n")
-    made = [prepare(root, requires(lock=folder / "uv.lock")) for folder in (project, after)]
+    made = [prepare(root, requires(lock=folder / "uv.lock"), builder="unconfined") for folder in (project, after)]
     assert [ask(environment, "import cloth; print(cloth.version)") for environment in made] == ["first", "second"]
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from weft.sandbox.cgroups import Cgroup, Cgroups
 
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534
 MEMORY = 64 * 1024 * 1024
 Make = Callable[..., Cgroup]
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -78,3 +84,70 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate(timeout=10)
+
+
+def why_not_ordinary() -> str:
+    """Why this machine cannot run it as an ordinary user; '' where it can."""
+    if os.geteuid() != 0:
+        return "only root becomes another user"
+    if shutil.which("setpriv") is None or not Path("/usr/bin/python3").exists():
+        return "setpriv and /usr/bin/python3 are needed"
+    asked = "import sys; print(*sys.version_info[:2])"
+    version = subprocess.run(["/usr/bin/python3", "-c", asked], capture_output=True, text=True, check=True).stdout
+    own = "{} {}\n".format(*sys.version_info[:2])
+    return (
+        "" if version == own else f"/usr/bin/python3 is {version.strip()}, and the packages here are of {own.strip()}"
+    )
+
+
+@pytest.fixture(params=["own-namespaces", "own-outside", "ordinary-namespaces", "ordinary-outside"])
+def situation(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    """Who runs the host, and whether it can make namespaces; skipped where the machine cannot have it so."""
+    user, _, place = request.param.partition("-")
+    if sys.platform != "linux":
+        pytest.skip("only Linux has a sandbox")
+    if user == "ordinary" and (why := why_not_ordinary()):
+        pytest.skip(why)
+    return user, place == "namespaces"
+
+
+RunAs = Callable[[tuple[str, bool], str, dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def run_as() -> RunAs:
+    """``run_as(situation, program, order)``: the JSON that a program of this folder prints.
+
+    A situation is who runs it, ``own`` or ``ordinary``, and whether that one can make namespaces.
+    The program is given ``order`` as JSON, with a new ``folder`` of its own in it.
+    """
+    return _run_as
+
+
+def _run_as(situation: tuple[str, bool], program: str, order: dict[str, Any]) -> dict[str, Any]:
+    user, namespaces = situation
+    folder = tempfile.mkdtemp(prefix="weft-escapes-")
+    python, argv = sys.executable, []
+    if user == "ordinary":
+        os.chown(folder, NOBODY, NOBODY)
+        Path(folder).chmod(0o700)
+        python = "/usr/bin/python3"
+        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    here = Path(__file__).parent
+    argv += [] if namespaces else [python, str(here / "without_namespaces.py")]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": folder,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *(path for path in sys.path if "site-packages" in path)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        done = subprocess.run(
+            [*argv, python, str(here / program), json.dumps({**order, "folder": folder})],
+            capture_output=True, text=True, timeout=110, env=environment, cwd="/", check=False,
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

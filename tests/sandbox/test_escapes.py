@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,9 +11,9 @@ from typing import Any
 
 import pytest
 
+RunAs = Callable[[tuple[str, bool], str, dict[str, Any]], dict[str, Any]]
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "tests/plugins/escapes"
-NOBODY = 65534
 RUNS = (
     "reads", "writes", "processes", "memory", "executes", "calls", "descriptors",
     "network:none", "network:loopback", "network:ports", "network:outbound",
@@ -59,69 +54,20 @@ def attempts_of(run: str) -> list[str]:
 
 
 @cache
-def attempt(user: str, namespaces: object) -> dict[str, Any]:
-    """What tests/sandbox/attempting.py found. ``user``: ``own``, or ``ordinary``."""
-    folder = tempfile.mkdtemp(prefix="weft-escapes-")
-    order = {"folder": folder, "plugins": str(PLUGINS), "attempts": {run: attempts_of(run) for run in RUNS}}
-    python, argv = sys.executable, []
-    if user == "ordinary":
-        os.chown(folder, NOBODY, NOBODY)
-        Path(folder).chmod(0o700)
-        python = "/usr/bin/python3"
-        argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    here = Path(__file__).parent
-    argv += [] if namespaces else [python, str(here / "without_namespaces.py")]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": folder,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *(path for path in sys.path if "site-packages" in path)]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    try:
-        done = subprocess.run(
-            [*argv, python, str(here / "attempting.py"), json.dumps(order)],
-            capture_output=True, text=True, timeout=110, env=environment, cwd="/", check=False,
-        )  # fmt: skip
-    finally:
-        shutil.rmtree(folder)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def why_not_ordinary() -> str:
-    """Why this machine cannot run it as an ordinary user; '' where it can."""
-    if os.geteuid() != 0:
-        return "only root becomes another user"
-    if shutil.which("setpriv") is None or not Path("/usr/bin/python3").exists():
-        return "setpriv and /usr/bin/python3 are needed"
-    asked = "import sys; print(*sys.version_info[:2])"
-    version = subprocess.run(["/usr/bin/python3", "-c", asked], capture_output=True, text=True, check=True).stdout
-    own = "{} {}\n".format(*sys.version_info[:2])
-    return (
-        "" if version == own else f"/usr/bin/python3 is {version.strip()}, and the packages here are of {own.strip()}"
-    )
-
-
-@pytest.fixture(params=["own-namespaces", "own-outside", "ordinary-namespaces", "ordinary-outside"])
-def situation(request: pytest.FixtureRequest) -> tuple[str, bool]:
-    """Who runs the host, and whether it can make namespaces; skipped where the machine cannot have it so."""
-    user, _, place = request.param.partition("-")
-    if sys.platform != "linux":
-        pytest.skip("only Linux has a sandbox")
-    if user == "ordinary" and (why := why_not_ordinary()):
-        pytest.skip(why)
-    return user, place == "namespaces"
+def attempt(situation: tuple[str, bool], run_as: RunAs) -> dict[str, Any]:
+    """What tests/sandbox/attempting.py found."""
+    order = {"plugins": str(PLUGINS), "attempts": {run: attempts_of(run) for run in RUNS}}
+    return run_as(situation, "attempting.py", order)
 
 
 Check = Callable[[str], tuple[dict[str, Any], dict[str, str]]]
 
 
 @pytest.fixture
-def found(situation: tuple[str, bool]) -> Check:
+def found(situation: tuple[str, bool], run_as: RunAs) -> Check:
     """``found(run)``: attempt → (done, text, harm), and how each protection was enforced."""
     user, namespaces = situation
-    result = attempt(user, namespaces)
+    result = attempt(situation, run_as)
 
     def check(run: str) -> tuple[dict[str, Any], dict[str, str]]:
         report: dict[str, str] = result["report"][run]
@@ -167,10 +113,10 @@ TOLD = {
 
 @pytest.mark.parametrize("run", TOLD)
 def test_what_the_kernel_refused_is_told_by_name_and_in_few_words(
-    situation: tuple[str, bool], found: Check, run: str
+    situation: tuple[str, bool], found: Check, run_as: RunAs, run: str
 ) -> None:
     found(run)
-    result = attempt(*situation)
+    result = attempt(situation, run_as)
     calls = result["refused"][run]
     expected = TOLD[run] - (set() if situation[1] else {"unshare"})  # that the machine refuses itself, before
     assert expected <= set(calls)

@@ -115,6 +115,14 @@ def test_how_far_the_sandbox_must_hold(read):
         read("", {"WEFT_SANDBOX": "off"})
 
 
+def test_what_becomes_of_packages_that_come_as_source(read):
+    assert read().builds == "confined"
+    assert read('builds = "refused"').builds == "refused"
+    assert read("", {"WEFT_BUILDS": "unconfined"}).builds == "unconfined"
+    with pytest.raises(UsageError, match=r"WEFT_BUILDS: "):
+        read("", {"WEFT_BUILDS": "off"})
+
+
 def test_glooms_plugins_table(read, tmp_path):
     text = 'pluginDir = "plugs"\nenableChroot = true\n[[plugins]]\n'
     text += 'file = "a.py"\nname = "a"\ndomains = ["a.example.org"]\n'

@@ -20,6 +20,11 @@ _LEVELS = {
     "partial": 'partial: see below what is not kept from plugins; sandbox = "required" starts none then',
     "none": "none: plugins may touch what this user may",
 }
+_BUILDS = {
+    True: "packages that come as source are built in the sandbox",
+    False: "packages that come as source are built in as much of a sandbox as there is: "
+    'sandbox = "required" or builds = "refused" builds none',
+}
 
 
 async def examine(state: Path) -> list[dict[str, Any]]:
@@ -61,7 +66,9 @@ async def _sandbox() -> list[dict[str, Any]]:
     """What is enforced of what plugins may touch and use up."""
     report = await reached()
     told = [_fact(f"sandbox: {name}", ok=whole(text), detail=text) for name, text in report.items()]
-    return [_fact("sandbox", ok=level(report) == "full", detail=_LEVELS[level(report)]), *told]
+    full = level(report) == "full"
+    builds = _fact("builds of packages", ok=full, detail=_BUILDS[full])
+    return [_fact("sandbox", ok=full, detail=_LEVELS[level(report)]), *told, builds]
 
 
 def _server(state: Path) -> list[dict[str, Any]]:

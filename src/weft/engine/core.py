@@ -36,7 +36,8 @@ from weft.manifest import Manifest, Order
 from weft.packages.environments import Environments
 from weft.packages.programs import quiet
 from weft.runtimes.launch import Facts, Launch
-from weft.settings import SandboxMode, SupervisionSettings
+from weft.runtimes.process.runtime import ProcessRuntime
+from weft.settings import BuildsMode, SandboxMode, SupervisionSettings
 from weft.types import Event, OutputLine, Progress
 
 MOST_FAILURES = 64
@@ -56,8 +57,8 @@ class Core:
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
     ``elsewhere``: see bound.Bound. ``supervision``: how instances are watched and started again. ``sandbox``:
-    ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits. Raises UsageError
-    for another word. ``sockets``: see engine.Engine.
+    ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits. ``builds``: what
+    becomes of packages that come as source. Raises UsageError for another word. ``sockets``: see engine.Engine.
     """
 
     def __init__(
@@ -69,14 +70,19 @@ class Core:
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
         sandbox: SandboxMode = "best-effort",
+        builds: BuildsMode = "confined",
         supervision: SupervisionSettings | None = None,
         sockets: Iterable[Path] = (),
     ) -> None:
         if sandbox not in get_args(SandboxMode):
             raise UsageError(f"sandbox is {' or '.join(get_args(SandboxMode))}, not {sandbox!r}")
+        if builds not in get_args(BuildsMode):
+            raise UsageError(f"builds is {' or '.join(get_args(BuildsMode))}, not {builds!r}")
         self._temporary = None if state else Temporary()
         self.state = state or Path(self._temporary.path if self._temporary else "")
-        self.environments = Environments(self.state / "environments")
+        self._process = ProcessRuntime()
+        builder = self._process.builder(sandbox) if builds == "confined" else builds
+        self.environments = Environments(self.state / "environments", builder=builder)
         self._output = output or (lambda _plugin, _line: None)
         self._events = Events()
         self._plugins: dict[str, Plugin] = {}
@@ -93,7 +99,7 @@ class Core:
         self._closing = False
         self._drains = Drains(self.emit, self.failed, self.tidy)
         self._failures: deque[BaseException] = deque(maxlen=MOST_FAILURES)
-        self._runtimes = Runtimes(self.environments)
+        self._runtimes = Runtimes(self.environments, self._process)
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""

@@ -21,7 +21,7 @@ from weft.manifest.installed import GROUP
 from weft.manifest.model import Rollback
 from weft.packages.download import is_address
 from weft.packages.programs import quiet
-from weft.settings import SandboxMode, SupervisionSettings
+from weft.settings import BuildsMode, SandboxMode, SupervisionSettings
 from weft.types import OutputLine, Progress
 
 C = TypeVar("C")
@@ -34,6 +34,7 @@ class Engine(Core):
     line that a plugin prints. ``contracts``: those to negotiate with when a plugin is loaded (None: all that
     are declared in this interpreter). ``checked``: calls of inline plugins are checked as those of processes are.
     ``sandbox``: ``required`` starts no plugin where this machine cannot enforce all of its permissions and limits.
+    ``builds``: what becomes of packages that come as source: ``confined``, ``refused`` or ``unconfined``.
     ``supervision``: how instances are watched and started again. ``sockets``: paths of Unix sockets that plugins may
     see wherever they lie, since whoever listens there looks at who comes.
     """
@@ -47,6 +48,7 @@ class Engine(Core):
         checked: bool = False,
         elsewhere: Elsewhere | None = None,
         sandbox: SandboxMode = "best-effort",
+        builds: BuildsMode = "confined",
         supervision: SupervisionSettings | None = None,
         sockets: Iterable[Path] = (),
     ) -> None:
@@ -57,6 +59,7 @@ class Engine(Core):
             checked=checked,
             elsewhere=elsewhere,
             sandbox=sandbox,
+            builds=builds,
             supervision=supervision,
             sockets=sockets,
         )

@@ -21,13 +21,13 @@ INSTALLED = "installed"
 class Runtimes:
     """The runtimes of one engine."""
 
-    def __init__(self, environments: Environments) -> None:
+    def __init__(self, environments: Environments, process: ProcessRuntime) -> None:
         self._environments = environments
         self._inline: Mapping[str, Runtime] = {
             "inline": InlineRuntime(),
             INSTALLED: InlineRuntime(installed=True),
         }
-        self._isolated: Mapping[str, Runtime] = {"process": ProcessRuntime()}
+        self._isolated: Mapping[str, Runtime] = {"process": process}
 
     def of(self, manifest: Manifest) -> Runtime:
         """Where a plugin runs. Raises NotInThisVersion."""

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 NEW = ".new-"
-"""Prefix of files that are being written: a program that is killed leaves them."""
+"""Prefix of files and folders that are being written: a program that is killed leaves them."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -34,8 +34,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def sweep_new(root: Path, *, older: float) -> None:
     """Remove what was being written below ``root`` more than ``older`` seconds ago: nobody does so any more."""
     for half in root.glob(f"*/{NEW}*"):
-        if half.is_file() and half.stat().st_mtime < time.time() - older:
-            half.unlink()
+        if half.lstat().st_mtime < time.time() - older:
+            remove_tree(half) if half.is_dir() and not half.is_symlink() else half.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -48,10 +48,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with read-only folders in it; nothing where it has gone away. Raises OSError."""
-    for place, _, _ in os.walk(folder):
-        Path(place).chmod(0o700)
+    """Remove a folder, whatever the modes of those in it; nothing where it has gone away. Raises OSError."""
     if folder.exists():
+        folder.chmod(0o700)
+        for place, names, _ in os.walk(folder):
+            for inner in (Path(place, name) for name in names):
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
         shutil.rmtree(folder)
 
 

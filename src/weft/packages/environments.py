@@ -8,23 +8,23 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from weft.errors import EnvironmentFailed
 from weft.manifest.model import Requires
+from weft.packages.builds import Builders, Builds
 from weft.packages.durable import sweep_new, write_whole
 from weft.packages.exclusive import exclusive, exclusive_if_free
 from weft.packages.helpers import Helpers
 from weft.packages.interpreters import Fact, Interpreter, Interpreters
-from weft.packages.programs import quiet
+from weft.packages.programs import quiet, run
 from weft.packages.resolution import Resolutions, Resolved
-from weft.packages.uv import Uv
+from weft.packages.startup import changed, startup
+from weft.packages.uv import NEUTRAL, Uv
 from weft.types import Progress
-
-RunUv = Callable[..., Awaitable[str]]
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _MARKER = "weft-environment.json"
@@ -51,14 +51,16 @@ class Environment:
 class Environments:
     """The environments under ``root`` (``STATE/environments``); helpers lie beside it. Each is built once, and shared.
 
-    ``deadline`` bounds every run of uv, in seconds.
+    ``deadline`` bounds every run of uv, in seconds. ``builder`` runs what builds packages that come as source;
+    ``refused``: they are not built; ``unconfined``: as this user.
     """
 
-    def __init__(self, root: Path, *, deadline: float = 900.0) -> None:
+    def __init__(self, root: Path, *, deadline: float = 900.0, builder: Builders = "refused") -> None:
         self._root = root.absolute()
         self._uv = Uv(deadline=deadline)
+        self._builds = Builds(self._root / "builds", self._uv, builder, state=self._root.parent.resolve())
         self._interpreters = Interpreters(self._root / "interpreters", self._uv)
-        self._resolutions = Resolutions(self._root / "resolutions", self._uv)
+        self._resolutions = Resolutions(self._root / "resolutions", self._uv, self._builds)
         self._helpers = Helpers(self._root.parent / "helpers", self._uv)
 
     async def prepare(self, requires: Requires, *, plugin: str, progress: Progress = quiet) -> Environment:
@@ -99,34 +101,62 @@ class Environments:
         try:
             async with exclusive(self._lock(digest), within=_WAIT) as lock:
                 if not await asyncio.to_thread(self._use, digest):
-                    # uv holds the lock too: when it outlives a host that was killed, nobody builds beside it.
-                    uv = partial(
-                        self._uv.run, purpose=f"plugin {plugin}: its environment could not be built",
-                        holding=[lock], progress=progress,
-                    )  # fmt: skip
                     progress(f"building an environment on Python {interpreter.version}")
-                    await self._build(self._root / digest, interpreter, resolved, uv)
+                    await self._build(self._root / digest, interpreter, resolved, plugin, lock, progress)
         except TimeoutError:
             raise EnvironmentFailed(
                 f"plugin {plugin}: another has been building its environment for {_WAIT:g} s ({self._lock(digest)})"
             ) from None
 
-    async def _build(self, folder: Path, interpreter: Interpreter, resolved: Resolved, uv: RunUv) -> None:
+    async def _build(
+        self, folder: Path, interpreter: Interpreter, resolved: Resolved, plugin: str, lock: int, progress: Progress
+    ) -> None:
         """At its final path, because virtual environments are bound to theirs; what a crash left there goes first."""
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         try:
-            await uv("venv", "--quiet", "--no-project", "--python", interpreter.path, folder)
-            packages = folder / resolved.filename
-            await asyncio.to_thread(packages.write_bytes, resolved.text.encode())
-            python = folder / "bin" / "python"
-            # Copied, not linked: a plugin that writes into its packages reaches neither uv's cache nor other plugins.
-            sync = ("pip", "sync", "--compile-bytecode", "--link-mode", "copy", "--python", python, packages)
-            await uv(*sync, cwd=resolved.folder)
+            await self._fill(folder, interpreter, resolved, plugin, lock, progress)
             marker = json.dumps({**asdict(interpreter), "path": str(interpreter.path)}).encode()
             await asyncio.to_thread(write_whole, folder / _MARKER, marker)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             raise
+
+    async def _fill(
+        self, folder: Path, interpreter: Interpreter, resolved: Resolved, plugin: str, lock: int, progress: Progress
+    ) -> None:
+        """Make it, and install the packages, of which nothing runs here."""
+        purpose = f"plugin {plugin}: its environment could not be built"
+        # uv holds the lock too: when it outlives a host that was killed, nobody builds beside it.
+        await self._uv.run(
+            "venv", "--quiet", "--no-project", "--python", interpreter.path, folder,
+            purpose=purpose, holding=[lock], progress=progress,
+        )  # fmt: skip
+        before = await asyncio.to_thread(startup, folder)
+        packages = folder / resolved.filename
+        await asyncio.to_thread(packages.write_bytes, resolved.text.encode())
+        # Copied, not linked: a plugin that writes into its packages reaches neither uv's cache nor other plugins.
+        ran = await self._builds.run(
+            "pip", "sync", "--link-mode", "copy", "--python", folder / "bin" / "python",
+            plugin=plugin, purpose=purpose, interpreter=interpreter, packages=resolved.text, listed=packages,
+            cwd=resolved.folder, write=[folder], if_built=["--compile-bytecode"], holding=[lock], progress=progress,
+        )  # fmt: skip
+        if not ran.built:
+            await self._compile(folder, interpreter, purpose, lock)
+        if decisive := await asyncio.to_thread(changed, folder, before):
+            raise EnvironmentFailed(
+                f"{purpose}: its packages replace what the interpreter itself starts from ({', '.join(decisive)}), "
+                "and would run outside the sandbox; use a version that does not"
+            )
+        await asyncio.to_thread(_rewrite, packages, resolved.text)
+
+    async def _compile(self, folder: Path, interpreter: Interpreter, purpose: str, lock: int) -> None:
+        """To bytecode, by the interpreter without the environment: uv's own way runs what packages put into .pth files.
+
+        What is no Python of this version stays as it is, and fails where it is imported.
+        """
+        command: list[str | Path] = [interpreter.path, "-I", "-S", "-m", "compileall", "-qq", "-j", "0", folder / "lib"]
+        compiled = partial(run, command, env={}, cwd=NEUTRAL, deadline=self._uv.deadline, holding=[lock])
+        await self._uv.turn(compiled, purpose)
 
     def collect(self, in_use: Collection[str], *, idle: float = 0.0) -> list[str]:
         """Remove the environments that are neither in ``in_use`` nor under construction; their digests.
@@ -193,3 +223,10 @@ class Environments:
             file = self._root / digest / "requirements.txt"
             if file.exists():
                 yield file.read_text()
+
+
+def _rewrite(file: Path, text: str) -> None:
+    """Whatever lies there now: a package may have put something else in its place."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    write_whole(file, text.encode())

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from weft.errors import EnvironmentFailed
 from weft.manifest.model import Requires
+from weft.packages.builds import Builds
 from weft.packages.durable import write_whole
 from weft.packages.interpreters import Interpreter
 from weft.packages.uv import NEUTRAL, Uv
@@ -22,6 +23,8 @@ from weft.types import Progress
 _PYLOCK = "pylock.toml"
 _LOCAL = re.compile(r"^(-e |\.{0,2}/)|@ file:|\bpath\s*=\s*\"", re.MULTILINE)
 """Packages that lie in a folder: the text alone does not tell what is in them."""
+_CONTINUED = re.compile(r"\\\n")
+_HASHES = re.compile(r"\s--hash=\w+:[0-9a-f]+")
 _PLAIN = ("--no-header", "--no-annotate", "--no-emit-package", "weft")
 
 
@@ -47,9 +50,10 @@ class Resolved:
 class Resolutions:
     """Resolves, and keeps results under ``root`` by what it was made from: an unchanged set is never resolved again."""
 
-    def __init__(self, root: Path, uv: Uv) -> None:
+    def __init__(self, root: Path, uv: Uv, builds: Builds) -> None:
         self._root = root
         self._uv = uv
+        self._builds = builds
 
     async def resolve(
         self, requires: Requires, interpreter: Interpreter, *, plugin: str, progress: Progress
@@ -69,12 +73,15 @@ class Resolutions:
         if (text := await asyncio.to_thread(_read, kept)) is not None:
             return text
         progress(f"resolving {len(lines)} requirement{'s'[: len(lines) != 1]}")
-        text = await self._uv.run(
-            "pip", "compile", "--quiet", "--generate-hashes", *_PLAIN, "--python", interpreter.path, "-",
-            purpose=f"plugin {plugin}: its packages could not be resolved", given=given, progress=progress,
+        purpose = f"plugin {plugin}: its packages could not be resolved"
+        ran = await self._builds.run(
+            "pip", "compile", "--quiet", "--generate-hashes", *_PLAIN, "--python", interpreter.path,
+            plugin=plugin, purpose=purpose, interpreter=interpreter, packages=given, progress=progress,
         )  # fmt: skip
-        await asyncio.to_thread(write_whole, kept, text.encode())
-        return text
+        if ran.built and (stray := stray_lines(ran.output)):
+            raise EnvironmentFailed(f"{purpose}: a build has put into uv's answer what is no package: {stray[0]!r}")
+        await asyncio.to_thread(write_whole, kept, ran.output.encode())
+        return ran.output
 
     async def _project(self, lock: Path, interpreter: Interpreter, plugin: str, progress: Progress) -> str:
         project = await _content(lock.with_name("pyproject.toml"), plugin)
@@ -82,7 +89,7 @@ class Resolutions:
         if (text := await asyncio.to_thread(_read, kept)) is not None:
             return text
         text = await self._uv.run(
-            "export", "--quiet", "--frozen", "--no-dev", "--no-editable", "--no-emit-project", *_PLAIN,
+            "export", "--quiet", "--no-build", "--frozen", "--no-dev", "--no-editable", "--no-emit-project", *_PLAIN,
             "--python", interpreter.path,
             purpose=f"plugin {plugin}: its uv.lock could not be used", cwd=lock.parent, progress=progress,
         )  # fmt: skip
@@ -114,6 +121,20 @@ def requirement_lines(packages: Iterable[str], *, plugin: str) -> list[str]:
         if canonicalize_name(requirement.name) != "weft":
             lines.add(str(requirement))
     return sorted(lines)
+
+
+def stray_lines(text: str) -> list[str]:
+    """Lines of a requirements file that are no requirement with hashes: options, other files, variables of uv's."""
+    lines = _CONTINUED.sub(" ", text).splitlines()
+    return [line for line in lines if line.strip() and not _is_plain(_HASHES.sub("", line).strip())]
+
+
+def _is_plain(line: str) -> bool:
+    try:
+        Requirement(line)
+    except InvalidRequirement:
+        return False
+    return "$" not in line
 
 
 def content_address(*parts: bytes) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from uv import find_uv_bin
 
@@ -15,6 +16,7 @@ from weft.errors import EnvironmentFailed
 from weft.packages.programs import Finished, quiet, run
 from weft.types import Progress
 
+T = TypeVar("T")
 NEUTRAL = Path("/")
 """Where uv runs when no project is meant: no ``pyproject.toml`` or ``uv.toml`` of a bystander is read from here."""
 
@@ -34,7 +36,7 @@ _NO_NETWORK = re.compile(
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b")
 _DETAIL = re.compile(r" [+~-] |Using Python .* environment at:")
 """Lines of uv's that say no more than the lock and the environment's path."""
-_FAILURE = re.compile(r"error: |  (?:cause|hint): | {9}")
+_FAILURE = re.compile(r"error: |(?:  )?(?:cause|hint): | {9}")
 """How uv explains a failure: the error has it whole."""
 _PROCESSES = 4
 
@@ -44,8 +46,8 @@ class Uv:
 
     def __init__(self, *, deadline: float = 900.0, environ: Mapping[str, str] | None = None) -> None:
         self.path = Path(find_uv_bin())
-        self._deadline = deadline
-        self._environ = uv_environ(os.environ if environ is None else environ)
+        self.deadline = deadline
+        self.environ = uv_environ(os.environ if environ is None else environ)
         self._turns = asyncio.Semaphore(_PROCESSES)
 
     async def run(
@@ -62,7 +64,7 @@ class Uv:
         Raises EnvironmentFailed: ``purpose`` (what for whom could not be done), with uv's own text.
         ``holding`` are descriptors of locks that uv is to hold too.
         """
-        tell = partial(_tell, progress)
+        tell = partial(tell_what_matters, progress)
         attempt = partial(self._attempt, purpose=purpose, given=given, cwd=cwd, holding=holding, progress=tell)
         done = await attempt(arguments)
         if done.code and _NO_NETWORK.search(done.errors):
@@ -87,15 +89,27 @@ class Uv:
         holding: Sequence[int] = (),
         progress: Progress = quiet,
     ) -> Finished:
-        command = [self.path, "--color", "never", "--no-progress", *arguments]
+        attempt = partial(
+            run, self.command(*arguments), env=self.environ, cwd=cwd, deadline=self.deadline, given=given,
+            holding=holding, progress=lambda line: progress(without_credentials(line)),
+        )  # fmt: skip
+        return await self.turn(attempt, purpose)
+
+    def command(self, *arguments: str | Path) -> tuple[str, ...]:
+        """How ``uv ARGUMENTS`` is called, so that it writes plain lines."""
+        return tuple(map(str, (self.path, "--color", "never", "--no-progress", *arguments)))
+
+    async def turn(self, attempt: Callable[[], Awaitable[T]], purpose: str) -> T:
+        """What ``attempt``, a run of uv, comes to when its turn has come. Raises EnvironmentFailed."""
+        async with self._turns:
+            return await self.guarded(attempt, purpose)
+
+    async def guarded(self, attempt: Callable[[], Awaitable[T]], purpose: str) -> T:
+        """The same at once."""
         try:
-            async with self._turns:
-                return await run(
-                    command, env=self._environ, cwd=cwd, deadline=self._deadline, given=given, holding=holding,
-                    progress=lambda line: progress(without_credentials(line)),
-                )  # fmt: skip
+            return await attempt()
         except TimeoutError:
-            raise EnvironmentFailed(f"{purpose}: uv had not finished after {self._deadline:g} s") from None
+            raise EnvironmentFailed(f"{purpose}: uv had not finished after {self.deadline:g} s") from None
         except OSError as error:
             raise EnvironmentFailed(f"{purpose}: {self.path} could not be run: {error}") from error
 
@@ -130,6 +144,7 @@ def _message(purpose: str, done: Finished) -> str:
     return f"{purpose}, uv says:"
 
 
-def _tell(progress: Progress, line: str) -> None:
-    if not _DETAIL.match(line) and not _FAILURE.match(line):
+def tell_what_matters(progress: Progress, line: str) -> None:
+    """Tell a line of uv's, but for what the environment's path and the error of a failure say as well."""
+    if line.strip() and not _DETAIL.match(line) and not _FAILURE.match(line):
         progress(line)

@@ -85,6 +85,7 @@ class Server:
             output=tell,
             checked=checked,
             sandbox=settings.sandbox,
+            builds=settings.builds,
             supervision=settings.supervision,
             sockets=[self.state.control_socket],
         )

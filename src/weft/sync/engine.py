@@ -12,7 +12,7 @@ from weft.contracts.declare import contract_of
 from weft.engine import Plugin
 from weft.engine.moments import Callback, Moment
 from weft.errors import ContractError, Unavailable, UsageError
-from weft.settings import SandboxMode, SupervisionSettings
+from weft.settings import BuildsMode, SandboxMode, SupervisionSettings
 from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
 from weft.sync.stream import Stream
@@ -52,6 +52,7 @@ class Engine:
         output: Callable[[str, OutputLine], None] | None = None,
         checked: bool = False,
         sandbox: SandboxMode = "best-effort",
+        builds: BuildsMode = "confined",
         supervision: SupervisionSettings | None = None,
     ) -> None:
         self._portal: Portal[asynchronous.Engine] = Portal(
@@ -63,6 +64,7 @@ class Engine:
                 supervision=supervision,
                 elsewhere=partial(blocking, self._portal),
                 sandbox=sandbox,
+                builds=builds,
             )
         )
 

@@ -16,6 +16,7 @@ from weft.manifest import Manifest
 from weft.manifest.model import RuntimeName
 from weft.packages.environments import Environment, Environments
 from weft.runtimes.launch import Runtime
+from weft.runtimes.process.runtime import ProcessRuntime
 from weft.settings import SupervisionSettings
 from weft.sync.blocking import blocking
 from weft.sync.portal import Portal
@@ -51,7 +52,7 @@ class Engine(engine.Engine):
             elsewhere=elsewhere,
             supervision=supervision,
         )
-        self._runtimes = _Placed(self.environments, runtime, single or {})
+        self._runtimes = _Placed(self.environments, self._process, runtime, single or {})
 
 
 class SyncEngine(sync.Engine):
@@ -81,8 +82,14 @@ class SyncEngine(sync.Engine):
 class _Placed(Runtimes):
     """The runtimes of an engine for tests."""
 
-    def __init__(self, environments: Environments, runtime: Where | None, single: Mapping[str, Where]) -> None:
-        super().__init__(environments)
+    def __init__(
+        self,
+        environments: Environments,
+        process: ProcessRuntime,
+        runtime: Where | None,
+        single: Mapping[str, Where],
+    ) -> None:
+        super().__init__(environments, process)
         self._runtime = runtime
         self._single = single
 

@@ -29,13 +29,16 @@ from weft.errors import (
     WeftError,
 )
 from weft.manifest.rules import Invalid, each, text
+from weft.packages.builds import Builder
 from weft.runtimes.launch import Ending, Facts, Launch, Output, Sandbox
+from weft.runtimes.process.builder import ConfinedBuilder
 from weft.runtimes.process.child import Child, ending_of
 from weft.runtimes.process.holding import Hold, Holding
 from weft.runtimes.process.spawner import Spawner
 from weft.runtimes.process.usage import process_usage
 from weft.sandbox.level import lacking, level
 from weft.sandbox.limits import LimitHit
+from weft.settings import SandboxMode
 
 logger = logging.getLogger("weft.runtimes.process")
 
@@ -76,6 +79,10 @@ class ProcessRuntime:
             if not instance.ready:
                 await instance.kill()
         return instance
+
+    def builder(self, sandbox: SandboxMode) -> Builder:
+        """What builds packages confined as plugins are; ``required``: or not at all."""
+        return ConfinedBuilder(self._spawner, self._holding, sandbox)
 
     async def close(self) -> None:
         """See runtimes.launch.Runtime."""

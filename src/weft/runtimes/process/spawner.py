@@ -40,6 +40,12 @@ class Spawner:
         except ZygoteLostError as error:
             launch.report("no_zygote", f"{launch.name} is started by exec: {error}")
         argv = exec_argv(launch.interpreter, launch.helpers, WIRE)
+        return await self.execute(argv, launch, wire, output, refused, bound)
+
+    async def execute(
+        self, argv: list[str], launch: Launch, wire: int, output: Output, refused: Refused, bound: Bound
+    ) -> Child:
+        """The same for a program, which is executed by the host's zygote: with what ``launch`` says but the plugin."""
         return await self._start(HOST, launch, argv, wire, output, refused, bound)
 
     async def _start(
