@@ -62,7 +62,7 @@ def plugin(tmp_path):
 @pytest.fixture
 def server(weft_server, tmp_path):
     """``server(builds=…)``: a server with that setting, whose uv reaches no index."""
-    env = {"UV_CACHE_DIR": str(tmp_path / "uv-cache"), "UV_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    env = {"UV_CACHE_DIR": str(tmp_path / "uv-cache"), "UV_OFFLINE": "1"}
 
     def start(builds=None):
         settings = tmp_path / "weft.toml"

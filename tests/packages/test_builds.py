@@ -271,6 +271,17 @@ def test_a_version_with_a_wheel_is_preferred(root, wheel, source):
     assert ask(prepare(root, as_found(source(NOTHING))), "import cloth; print(cloth.version)") == "0.9"
 
 
+def test_what_a_build_puts_into_the_answer_is_refused(root, wheel, source):
+    answers = """
+def work(files):
+    with open(f"/proc/{os.getppid()}/fd/1", "w") as answer:
+        answer.write("--index-url http://127.0.0.1:9/\\n")
+"""
+    with pytest.raises(EnvironmentFailed, match="plugin shop: .*is no package: '--index-url http://127.0.0.1:9/'"):
+        prepare(root, as_folder(source(answers)))
+    assert not list((root / "resolutions").glob("*"))
+
+
 # --- what is left of a build -----------------------------------------------------------------------------------------
 
 

@@ -136,7 +136,7 @@ class Environments:
         await asyncio.to_thread(packages.write_bytes, resolved.text.encode())
         # Copied, not linked: a plugin that writes into its packages reaches neither uv's cache nor other plugins.
         ran = await self._builds.run(
-            "pip", "sync", "--link-mode", "copy", "--python", folder / "bin" / "python",
+            "pip", "sync", "--no-compile-bytecode", "--link-mode", "copy", "--python", folder / "bin" / "python",
             plugin=plugin, purpose=purpose, interpreter=interpreter, packages=resolved.text, listed=packages,
             cwd=resolved.folder, write=[folder], if_built=["--compile-bytecode"], holding=[lock], progress=progress,
         )  # fmt: skip

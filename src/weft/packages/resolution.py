@@ -17,12 +17,15 @@ from weft.manifest.model import Requires
 from weft.packages.builds import Builds
 from weft.packages.durable import write_whole
 from weft.packages.interpreters import Interpreter
+from weft.packages.project import check_project
 from weft.packages.uv import NEUTRAL, Uv
 from weft.types import Progress
 
 _PYLOCK = "pylock.toml"
 _LOCAL = re.compile(r"^(-e |\.{0,2}/)|@ file:|\bpath\s*=\s*\"", re.MULTILINE)
 """Packages that lie in a folder: the text alone does not tell what is in them."""
+_VARIABLE = "${"
+_NO_VARIABLES = "variables of the server are not for plugins, write what is meant"
 _CONTINUED = re.compile(r"\\\n")
 _HASHES = re.compile(r"\s--hash=\w+:[0-9a-f]+")
 _PLAIN = ("--no-header", "--no-annotate", "--no-emit-package", "weft")
@@ -62,6 +65,7 @@ class Resolutions:
         if requires.lock is None:
             lines = requirement_lines(requires.packages, plugin=plugin)
             return Resolved(await self._packages(lines, interpreter, plugin, progress) if lines else "")
+        await asyncio.to_thread(check_project, requires.lock.parent, plugin=plugin)
         if requires.lock.name == "uv.lock":
             text = await self._project(requires.lock, interpreter, plugin, progress)
             return Resolved(text, folder=requires.lock.parent)
@@ -93,6 +97,8 @@ class Resolutions:
             "--python", interpreter.path,
             purpose=f"plugin {plugin}: its uv.lock could not be used", cwd=lock.parent, progress=progress,
         )  # fmt: skip
+        if _VARIABLE in text:
+            raise EnvironmentFailed(f"plugin {plugin}: {lock} names a package by {_VARIABLE}…}}: {_NO_VARIABLES}")
         await asyncio.to_thread(write_whole, kept, text.encode())
         return text
 
@@ -110,7 +116,8 @@ class Resolutions:
 def requirement_lines(packages: Iterable[str], *, plugin: str) -> list[str]:
     """``packages`` in one form and order, without ``weft``, which the host lends.
 
-    Raises EnvironmentFailed for what is no requirement (PEP 508), such as an option for the installer.
+    Raises EnvironmentFailed for what is no requirement (PEP 508), such as an option for the installer, and for what
+    names a variable: uv would put in the server's, passwords of indexes among them.
     """
     lines = set()
     for package in packages:
@@ -118,6 +125,8 @@ def requirement_lines(packages: Iterable[str], *, plugin: str) -> list[str]:
             requirement = Requirement(package)
         except InvalidRequirement as error:
             raise EnvironmentFailed(f"plugin {plugin}: requires.packages has {package!r}: {error}") from error
+        if _VARIABLE in package:
+            raise EnvironmentFailed(f"plugin {plugin}: requires.packages has {package!r}: {_NO_VARIABLES}")
         if canonicalize_name(requirement.name) != "weft":
             lines.add(str(requirement))
     return sorted(lines)
@@ -134,7 +143,7 @@ def _is_plain(line: str) -> bool:
         Requirement(line)
     except InvalidRequirement:
         return False
-    return "$" not in line
+    return _VARIABLE not in line
 
 
 def content_address(*parts: bytes) -> str:

@@ -89,11 +89,18 @@ class Uv:
         holding: Sequence[int] = (),
         progress: Progress = quiet,
     ) -> Finished:
+        environ = self.environ if cwd == NEUTRAL else {**self.environ, "UV_CACHE_DIR": await self._cache()}
         attempt = partial(
-            run, self.command(*arguments), env=self.environ, cwd=cwd, deadline=self.deadline, given=given,
+            run, self.command(*arguments), env=environ, cwd=cwd, deadline=self.deadline, given=given,
             holding=holding, progress=lambda line: progress(without_credentials(line)),
         )  # fmt: skip
         return await self.turn(attempt, purpose)
+
+    async def _cache(self) -> str:
+        """Where the operator has uv keep what it downloads, whatever the project says in whose folder it runs."""
+        if "UV_CACHE_DIR" not in self.environ:
+            self.environ["UV_CACHE_DIR"] = (await self.look("cache", "dir")).output.strip()
+        return self.environ["UV_CACHE_DIR"]
 
     def command(self, *arguments: str | Path) -> tuple[str, ...]:
         """How ``uv ARGUMENTS`` is called, so that it writes plain lines."""
