@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from weft.manifest.model import Requires
 from weft.packages.builds import Builders
 from weft.packages.environments import Environment, Environments
 from weft.runtimes.process.runtime import ProcessRuntime
+from weft.sandbox.cgroups import Cgroups
 
 BACKEND = """
 import os, sys, zipfile
@@ -78,6 +80,7 @@ from pathlib import Path
 from weft.manifest.model import Requires
 from weft.packages.environments import Environments
 from weft.runtimes.process.runtime import ProcessRuntime
+from weft.sandbox.cgroups import Cgroups
 async def main():
     environments = Environments(Path(sys.argv[1]), builder=ProcessRuntime().builder("best-effort"))
     await environments.prepare(Requires(packages=(sys.argv[2],)), plugin="shop")
@@ -237,6 +240,26 @@ def test_where_all_are_wheels_nothing_is_run_twice(root, wheel):
     assert ask(prepare(root, "cloth", builder=never), "import cloth; print(cloth.version)") == "1.0"
 
 
+LIMITED = """
+import resource
+def work(files):
+    limits = {each: getattr(resource, each) for each in ("RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_CORE")}
+    cgroups = open("/proc/self/cgroup").read()
+    found = {**{name: resource.getrlimit(number)[1] for name, number in limits.items()}, "cgroups": cgroups}
+    files["cloth.py"] = f"found = {found!r}"
+"""
+
+
+def test_a_build_is_held_to_limits(root, wheel, source):
+    environment = prepare(root, as_folder(source(LIMITED)))
+    found = json.loads(ask(environment, "import cloth, json; print(json.dumps(cloth.found))"))
+    assert found["RLIMIT_NOFILE"] <= 4096
+    assert (found["RLIMIT_FSIZE"], found["RLIMIT_CORE"]) == (8 * 1024**3, 0)
+    if Cgroups.find().missing.keys() & {"memory", "processes"}:
+        pytest.skip("no cgroups for this user here: a build is watched instead")
+    assert "build-shop" in found["cgroups"]
+
+
 # --- what is not built -----------------------------------------------------------------------------------------------
 
 
@@ -280,6 +303,13 @@ def work(files):
     with pytest.raises(EnvironmentFailed, match="plugin shop: .*is no package: '--index-url http://127.0.0.1:9/'"):
         prepare(root, as_folder(source(answers)))
     assert not list((root / "resolutions").glob("*"))
+
+
+def test_a_state_behind_a_link_is_no_obstacle(tmp_path, wheel, source):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "elsewhere")
+    environment = prepare(tmp_path / "state" / "environments", as_folder(source(NOTHING)))
+    assert ask(environment, "import cloth; print(cloth.version)") == "1.0"
 
 
 # --- what is left of a build -----------------------------------------------------------------------------------------

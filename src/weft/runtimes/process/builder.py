@@ -124,16 +124,15 @@ class _Run:
 
 
 def _how(report: Report) -> str:
-    reached = level(report)
-    if reached == "full":
-        return "the build is confined"
-    return f"the build is confined in part ({reached}): {'; '.join(lacking(report))}"
+    found = {"full": "the build is confined", "partial": "the build is confined in part: "}
+    return found.get(level(report), "the build is not confined: ") + "; ".join(lacking(report))
 
 
 def _launch(build: Build) -> Launch:
     """A build as the sandbox sees it. Looks at the file system."""
     python = str(build.interpreter)
-    programs = [build.command[0], str(build.home), *interpreter_folders(python), *_programs(build)]
+    programs = [build.command[0], *interpreter_folders(python), *_programs(build)]
+    own = [str(build.home), *map(str, build.write)]
     settings = [str(found.resolve()) for pattern in _SETTINGS for found in _ROOT.glob(pattern)]
     return Launch(
         name=f"build-{build.plugin}",
@@ -149,7 +148,7 @@ def _launch(build: Build) -> Launch:
         permissions=Permissions(
             read=(*settings, *map(str, build.read)),
             write=tuple(str(each.resolve()) for each in build.write),
-            exec=tuple(each for each in programs if not _holds_any(each, (build.state, Path.home()))),
+            exec=(*own, *(each for each in programs if not _holds_any(each, (build.state, Path.home())))),
         ),
     )
 
