@@ -305,6 +305,17 @@ def work(files):
     assert not list((root / "resolutions").glob("*"))
 
 
+def test_an_answer_that_is_too_long_is_none(root, wheel, source):
+    answers = """
+def work(files):
+    with open(f"/proc/{os.getppid()}/fd/1", "w") as answer:
+        answer.write("thread==1.0\\n" * 400_000)
+"""
+    with pytest.raises(EnvironmentFailed, match="plugin shop: its packages could not be resolved") as failure:
+        prepare(root, as_folder(source(answers)))
+    assert "uv's answer is too long" in failure.value.explanation
+
+
 def test_a_state_behind_a_link_is_no_obstacle(tmp_path, wheel, source):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "state").symlink_to(tmp_path / "elsewhere")

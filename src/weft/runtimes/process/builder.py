@@ -28,6 +28,8 @@ LIMITS = Limits(memory=4 << 30, processes=256, open_files=4096, disk=8 << 30)
 _LAST_WORDS = 1.0
 """Seconds for what an ended build wrote last."""
 _LINES_KEPT = 400
+_OUTPUT_KEPT = 16 * 1024 * 1024
+"""Characters; what answers with more, or faster than it is read, comes to nothing."""
 _ROOT = Path("/")
 _SYSTEM = ("usr/*", "usr/local/*", "bin", "sbin", "lib*")
 """Programs, compilers and what they read: patterns, from the root."""
@@ -73,6 +75,8 @@ class _Run:
         self._progress = progress
         self._output: list[str] = []
         self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._room = _OUTPUT_KEPT
+        self._cut = False
         self._hold: Hold | None = None
         self._child: Child | None = None
         self.report: Report = {}
@@ -88,6 +92,8 @@ class _Run:
             self._progress(_how(self.report))
             code = await asyncio.shield(child.exited)
             await child.finished(_LAST_WORDS)
+            if self._cut or self._room < 0:
+                return Finished(code or 1, "", "\n".join([*self._errors, "error: uv's answer is too long"]))
             return Finished(code, "".join(f"{line}\n" for line in self._output), "\n".join(self._errors))
         finally:
             os.close(nothing)
@@ -108,8 +114,11 @@ class _Run:
 
     def _take(self, line: OutputLine) -> None:
         if line.stream == "stdout":
-            self._output.append(line.text)
+            self._room -= len(line.text) + 1
+            if self._room >= 0:
+                self._output.append(line.text)
         else:
+            self._cut = self._cut or (line.stream == "host" and "of stdout were dropped" in line.text)
             self._errors.append(line.text)
             self._progress(line.text)
 
