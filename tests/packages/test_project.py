@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,47 @@ def test_it_cannot_have_code_of_wheels_run_while_they_are_installed(tmp_path, wh
         configuration.write("[tool.uv]\ncompile-bytecode = true\n[tool.uv.pip]\ncompile-bytecode = true\n")
     prepare(tmp_path, wanted)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def index() -> Iterator[tuple[str, list[str]]]:
+    """The address of an index without packages, and the credentials that it was sent."""
+    sent: list[str] = []
+
+    class Nothing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(self.headers.get("Authorization", ""))
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/simple", sent
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+def test_it_is_sent_no_password_of_an_index_that_is_the_operators(tmp_path, wheel, project, index, monkeypatch, agreed):
+    url, sent = index
+    wheel("cloth", "1.0")
+    wanted = lock(project)
+    with (project / "pyproject.toml").open("a") as configuration:
+        configuration.write(f'[[tool.uv.index]]\nname = "our-own"\nurl = "{url}"\ndefault = true\n')
+    monkeypatch.delenv("UV_OFFLINE")
+    monkeypatch.setenv("UV_INDEX_OUR_OWN_USERNAME", "server")
+    monkeypatch.setenv("UV_INDEX_OUR_OWN_PASSWORD", "secret")
+    if agreed:
+        monkeypatch.setenv("UV_INDEX", f"our-own={url}")
+        prepare(tmp_path, wanted)
+        assert any(sent)
+    else:
+        with pytest.raises(EnvironmentFailed, match="would be sent UV_INDEX_OUR_OWN_PASSWORD") as refused:
+            prepare(tmp_path, wanted)
+        assert f"UV_INDEX=our-own={url}" in str(refused.value)
+        assert not sent
 
 
 def test_it_cannot_move_the_cache(tmp_path, wheel, project, monkeypatch):

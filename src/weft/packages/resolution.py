@@ -65,7 +65,7 @@ class Resolutions:
         if requires.lock is None:
             lines = requirement_lines(requires.packages, plugin=plugin)
             return Resolved(await self._packages(lines, interpreter, plugin, progress) if lines else "")
-        await asyncio.to_thread(check_project, requires.lock.parent, plugin=plugin)
+        await asyncio.to_thread(check_project, requires.lock.parent, plugin=plugin, environ=self._uv.environ)
         if requires.lock.name == "uv.lock":
             text = await self._project(requires.lock, interpreter, plugin, progress)
             return Resolved(text, folder=requires.lock.parent)
