@@ -224,5 +224,13 @@ def default_state(environ: Mapping[str, str]) -> Path:
     """STATE where nothing says otherwise: $WEFT_STATE, $GLOOM_DIR, $XDG_DATA_HOME/weft, ~/.local/share/weft."""
     for variable, below in (("WEFT_STATE", ""), ("GLOOM_DIR", ""), ("XDG_DATA_HOME", "weft")):
         if environ.get(variable):
-            return Path(environ[variable]).expanduser().absolute() / below
+            return expanded(environ[variable]).absolute() / below
     return Path(environ.get("HOME") or Path.home()) / ".local" / "share" / "weft"
+
+
+def expanded(path: str | Path) -> Path:
+    """``path`` with the folder of ``~`` or ``~user``; as in a shell, a name that no user has stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

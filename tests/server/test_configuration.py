@@ -197,6 +197,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         ({"GLOOM_DIR": "/b", "XDG_DATA_HOME": "/c"}, "/b"),
         ({"XDG_DATA_HOME": "/c"}, "/c/weft"),
         ({"HOME": "/home/me"}, "/home/me/.local/share/weft"),
+        ({"WEFT_STATE": "~"}, str(Path.home())),
+        ({"WEFT_STATE": "~nobody has this name"}, str(Path("~nobody has this name").absolute())),
     ],
 )
 def test_where_the_state_is(environ, state):

@@ -24,7 +24,7 @@ from weft.errors import UsageError
 from weft.manifest import values
 from weft.manifest.rules import Invalid, suggestion
 from weft.server import policy
-from weft.settings import Preload, ServerSettings, SupervisionSettings, default_state
+from weft.settings import Preload, ServerSettings, SupervisionSettings, default_state, expanded
 from weft.types import Progress
 
 T = TypeVar("T", bound=Struct)
@@ -119,7 +119,7 @@ def _resolve_paths(tree: dict[str, Any], folder: Path) -> None:
     tables += [(table, "file") for table in (plugins.values() if isinstance(plugins, dict) else ())]
     for table, key in tables:
         if isinstance(table, dict) and isinstance(table.get(key), str):
-            table[key] = str(folder / Path(table[key]).expanduser())
+            table[key] = str(folder / expanded(table[key]))
 
 
 def _from_environment(environ: Mapping[str, str], problems: _Problems) -> dict[str, tuple[str, Any]]:
@@ -192,7 +192,7 @@ def _preload_entry(entry: Any, bases: Sequence[Path], where: str, problems: _Pro
     if isinstance(entry, dict) and _means_management(entry):
         entry = {"file": "", **entry, "name": MANAGEMENT}  # it is built in: its file is not looked at
     built = _build(Preload, entry, f"{where}.", Path(), problems)
-    return replace(built, file=_found(bases, built.file.expanduser())) if built else None
+    return replace(built, file=_found(bases, expanded(built.file))) if built else None
 
 
 def _means_management(entry: dict[str, Any]) -> bool:
