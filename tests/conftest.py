@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -325,6 +326,40 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 # --- coverage -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """``importable(folder)``: its modules can be imported, in threads too."""
+
+    def prepend(folder: Path) -> None:
+        monkeypatch.syspath_prepend(folder)
+        _show_paths()
+
+    return prepend
+
+
+@pytest.fixture(autouse=True)
+def _paths_are_shown() -> Iterator[None]:
+    yield
+    if sys.path != _shown:
+        _show_paths()
+
+
+_shown: list[str] = []
+
+
+def _show_paths() -> None:
+    """Have coverage look at ``sys.path`` now.
+
+    It does so when a file runs that it has not seen, whoever runs it, and takes out of ``sys.modules`` what other
+    threads have imported meanwhile.
+    """
+    _shown[:] = sys.path
+    exec(compile("", f"/nowhere/{next(_numbers)}.py", "exec"))
+
+
+_numbers = count()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

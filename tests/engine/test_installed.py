@@ -19,10 +19,10 @@ async def app(scope, receive, send):
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
+def install(tmp_path, monkeypatch, importable):
     """``install(name, text, requires=…)``: a distribution of one module, with an entry point."""
     site = tmp_path / "site"
-    monkeypatch.syspath_prepend(site)
+    importable(site)
 
     def distribution(name, text=APP, requires=()):
         info = site / f"{name}-1.2.dist-info"

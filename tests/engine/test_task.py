@@ -373,11 +373,11 @@ def test_a_wrong_argument_names_what_was_expected(plugin, using):
     using(plugin("def Execute(ctx): ..."), work)
 
 
-def test_a_dataclass_arrives_as_its_class_and_comes_back_as_it(plugin, using, tmp_path, monkeypatch, how):
+def test_a_dataclass_arrives_as_its_class_and_comes_back_as_it(plugin, using, tmp_path, importable, how):
     for place in (tmp_path, tmp_path / "sample"):
         place.mkdir(exist_ok=True)
     (tmp_path / "shared_items.py").write_text(SHARED)
-    monkeypatch.syspath_prepend(tmp_path)
+    importable(tmp_path)
     import shared_items
 
     folder = tmp_path / "lib"

@@ -35,7 +35,7 @@ A long description.
 
 
 @pytest.fixture
-def site(tmp_path, monkeypatch):
+def site(tmp_path, importable):
     """``site(metadata, "shop = acme_shop:Shop", …)``: a distribution as pip leaves it, on the host's path."""
 
     def make(metadata, *points, folder="site", group=GROUP):
@@ -47,7 +47,7 @@ def site(tmp_path, monkeypatch):
         (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *points]) + "\n")
         (info / "RECORD").write_text(f"{info.name}/METADATA,,\n")
         (where / "acme_shop.py").write_text("raise SystemExit('imported')\n")
-        monkeypatch.syspath_prepend(str(where))
+        importable(where)
         return where
 
     yield make

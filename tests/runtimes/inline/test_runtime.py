@@ -355,11 +355,11 @@ def test_several_instances_have_modules_of_their_own(run, folder, launch, runtim
     run(main())
 
 
-def test_an_installed_plugins_modules_are_the_hosts_own(run, folder, started, get, monkeypatch):
+def test_an_installed_plugins_modules_are_the_hosts_own(run, folder, started, get, importable):
     import sys
 
     where = folder("site", {"brought.py": HELLO})
-    monkeypatch.syspath_prepend(str(where))
+    importable(where)
     before = set(sys.path_importer_cache)
 
     async def main():
