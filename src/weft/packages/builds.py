@@ -129,7 +129,7 @@ class Builds:
         async def attempt() -> tuple[Finished, TakenIn]:
             async with _room(self._root) as home:
                 build, taken = await asyncio.to_thread(self._prepared, home, order)
-                return await builder(build, partial(tell_what_matters, progress)), taken
+                return await builder(build, lambda line: tell_what_matters(progress, taken.back(line))), taken
 
         async with self._turns:
             done, taken = await self._uv.guarded(attempt, purpose)
