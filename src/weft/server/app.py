@@ -20,6 +20,7 @@ from weft.engine import Engine
 from weft.errors import StorageFailed, UsageError
 from weft.packages.contents import ContentStore
 from weft.server import control
+from weft.server.attempts import Outcome
 from weft.server.descriptors import raise_limit, within_limit
 from weft.server.domains import Claims
 from weft.server.figures import Figures
@@ -28,7 +29,7 @@ from weft.server.front.access_log import line
 from weft.server.front.front import Front
 from weft.server.front.traffic import Access, Traffic
 from weft.server.journal import Journal
-from weft.server.loading import Loader, Outcome, failed
+from weft.server.loading import Loader, failed
 from weft.server.logs import Logs
 from weft.server.management.api import build_management
 from weft.server.management.metrics import PluginSample, Sample

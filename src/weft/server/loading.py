@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ import structlog
 import watchfiles
 
 from weft.engine.backoff import Backoff
-from weft.errors import Conflict, EnvironmentFailed, StartFailed, UsageError, WeftError
+from weft.errors import Conflict, EnvironmentFailed, StartFailed, WeftError
 from weft.manifest import Manifest, check_placed, find_plugins
 from weft.packages.programs import quiet
 from weft.packages.sources import Source, open_source, stored_manifest
 from weft.runtimes.launch import Facts, last_lines
+from weft.server.attempts import Attempt, Attempts, Outcome, Wanted
 from weft.server.deployments import Plan, plan_preloaded, wanted_domains
 from weft.server.domains import checked_domains
 from weft.server.fleet import Fleet, Record
@@ -32,37 +33,6 @@ from weft.types import Progress
 
 AT_ONCE = 4
 """Plugins that are started at the same time."""
-Outcome = tuple[str, WeftError | None]
-"""What was to be loaded (a plugin's name, or a path), and why it was not."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The name and the domains that a plugin will have when it serves."""
-
-    name: str
-    domains: tuple[str, ...]
-
-    def meets(self, record: Record) -> bool:
-        """Whether another plugin has one of them."""
-        return self.name == record.name or not set(self.domains).isdisjoint(record.domains)
-
-
-@dataclass(frozen=True, eq=False)
-class Attempt:
-    """One plugin to be started. ``failed`` is called when it was not, and that is the last word."""
-
-    make: Callable[[], Awaitable[Outcome]]
-    failed: Callable[[WeftError], None] = lambda _error: None
-    fetched: asyncio.Future[Wanted] = field(default_factory=asyncio.Future)
-    """Is done once its code has to be fetched, which others do not wait for."""
-
-    def over(self, outcome: Outcome) -> Outcome:
-        """``outcome`` is the last word."""
-        if outcome[1] is not None:
-            self.failed(outcome[1])
-        return outcome
-
 
 _log = structlog.get_logger("weft.loading")
 
@@ -80,18 +50,17 @@ class Loader:
         self._journal = journal
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._retries: set[asyncio.Task[None]] = set()
-        self._waiting: list[Attempt] = []
-        self._fetched: dict[asyncio.Future[Outcome], Attempt] = {}
+        self._attempts = Attempts()
         self._held: set[str] = set()
         self.failures: list[WeftError] = []
         """Why what the operator named does not serve, from the start on."""
 
     async def close(self) -> None:
         """Watch no longer, and load nothing more."""
-        tasks: list[asyncio.Future[Any]] = [*self._retries, *self._fetched]
-        for task in tasks:
+        for task in self._retries:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._retries, return_exceptions=True)
+        await self._attempts.close()
 
     # --- named by the operator --------------------------------------------------------------------------------------
 
@@ -104,7 +73,7 @@ class Loader:
         given = [*(Preload(file=path) for path in paths), *self._settings.preload, *named]
         found = [await self._find(each) for each in given]
         attempts = [self._preloading(each, error, progress) for some in found for each, error in some]
-        async with aclosing(self._try_all(attempts)) as outcomes:
+        async with aclosing(self._attempts.make(attempts)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
 
@@ -260,14 +229,14 @@ class Loader:
         attempts = []
         for stored in filter(self._is_free, every):
             record = await self._record(stored)
-            if any(attempt.fetched.result().meets(record) for attempt in self._fetched.values()):
+            if any(each.meets(record) for each in self._attempts.wanted):
                 self._held.add(stored.name)
                 continue
             self._fleet.stand_in(record, "starting" if stored.enabled else "disabled")
             if stored.enabled:
                 later = partial(self._restore_later, stored, progress)
                 attempts.append(Attempt(partial(self._restore, stored, progress), later))
-        async with aclosing(self._try_all(attempts)) as outcomes:
+        async with aclosing(self._attempts.make(attempts)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
 
@@ -354,62 +323,23 @@ class Loader:
             next_try=delay,
         )  # fmt: skip
 
-    # --- plugins that wait for others -------------------------------------------------------------------------------
+    # --- what waited ------------------------------------------------------------------------------------------------
 
     async def settle(self, progress: Progress = quiet) -> AsyncGenerator[Outcome, None]:
         """Wait for what is fetched, and try those again that others may have kept from starting."""
-        async with aclosing(self._try_waiting()) as outcomes:
+        async with aclosing(self._attempts.make_again()) as outcomes:
             async for outcome in outcomes:
                 yield outcome
-        while self._fetched:
-            done, _ = await asyncio.wait(self._fetched, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                for outcome in self._told(self._fetched.pop(task), task.result()):
-                    yield outcome
+        while self._attempts.wanted:
+            for outcome in await self._attempts.arrived():
+                yield outcome
             held, self._held = self._held, set()
             stored = [each for each in await asyncio.to_thread(self._store.plugins) if each.name in held]
-            for some in (self._bring_back(stored, progress), self._try_waiting()):
+            for some in (self._bring_back(stored, progress), self._attempts.make_again()):
                 async with aclosing(some) as outcomes:
                     async for outcome in outcomes:
                         yield outcome
         await self._operator.upkeep.tidy()
-
-    async def _try_waiting(self) -> AsyncGenerator[Outcome, None]:
-        """As long as that brings one more of them; while something is fetched, the last word is not spoken."""
-        came = True
-        while came and self._waiting:
-            waiting, self._waiting = self._waiting, []
-            outcomes = [await attempt.make() for attempt in waiting]
-            came = any(error is None for _, error in outcomes)
-            for attempt, outcome in zip(waiting, outcomes, strict=True):
-                if isinstance(outcome[1], UsageError) and (came or self._fetched):
-                    self._waiting.append(attempt)
-                else:
-                    yield attempt.over(outcome)
-
-    def _told(self, attempt: Attempt, outcome: Outcome) -> Iterator[Outcome]:
-        """``outcome``, unless it may wait for others."""
-        if isinstance(outcome[1], UsageError):
-            self._waiting.append(attempt)
-        else:
-            yield attempt.over(outcome)
-
-    async def _try_all(self, attempts: Sequence[Attempt]) -> AsyncGenerator[Outcome, None]:
-        """Make all at the same time; gives outcomes in their order, without those that are left for ``settle``."""
-        tasks = {asyncio.ensure_future(attempt.make()): attempt for attempt in attempts}
-        try:
-            for task, attempt in list(tasks.items()):
-                either: set[asyncio.Future[Any]] = {task, attempt.fetched}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                if task.done():
-                    for outcome in self._told(attempt, task.result()):
-                        yield outcome
-                else:
-                    self._fetched[task] = tasks.pop(task)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def failed(what: str, error: WeftError) -> str:
