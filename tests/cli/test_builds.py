@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import httpx
 import pytest
 
-BACKEND = """
-import os, zipfile
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
+CLOTH = Path(__file__).parents[1] / "sources" / "cloth"
+WORK = """
+def work(files):
     try:
         found = open({secret!r}).read()
     except OSError as error:
         found = type(error).__name__
-    info = "cloth-1.0.dist-info"
-    files = {{
-        "cloth.py": f"found = {{found!r}}",
-        f"{{info}}/METADATA": "Metadata-Version: 2.1\\nName: cloth\\nVersion: 1.0\\n",
-        f"{{info}}/WHEEL": "Wheel-Version: 1.0\\nGenerator: tests\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
-    }}
-    files[f"{{info}}/RECORD"] = "".join(f"{{path}},,\\n" for path in [*files, f"{{info}}/RECORD"])
-    with zipfile.ZipFile(os.path.join(folder, "cloth-1.0-py3-none-any.whl"), "w") as archive:
-        for path, content in files.items():
-            archive.writestr(path, content)
-    return "cloth-1.0-py3-none-any.whl"
-"""
-PROJECT = """
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "cloth"
-dynamic = ["version"]
+    files["cloth.py"] = f"found = {{found!r}}"
 """
 APP = """# /// script
 # dependencies = ["cloth @ {address}"]
@@ -51,10 +33,8 @@ def plugin(tmp_path):
     """A plugin that answers what its package's build found."""
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "secret").write_text("secret")
-    source = tmp_path / "cloth"
-    source.mkdir()
-    (source / "pyproject.toml").write_text(PROJECT)
-    (source / "backend.py").write_text(BACKEND.format(secret=str(tmp_path / "state" / "secret")))
+    source = shutil.copytree(CLOTH, tmp_path / "cloth")
+    (source / "work.py").write_text(WORK.format(secret=str(tmp_path / "state" / "secret")))
     (tmp_path / "shop.py").write_text(APP.format(address=source.as_uri()))
     return tmp_path / "shop.py"
 

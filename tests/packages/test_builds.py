@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,30 +24,7 @@ from weft.packages.environments import Environment, Environments
 from weft.runtimes.process.runtime import ProcessRuntime
 from weft.sandbox.cgroups import Cgroups
 
-BACKEND = """
-import os, sys, zipfile
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    files = {"cloth.py": "version = '1.0'\\n"}
-    work(files)
-    info = "cloth-1.0.dist-info"
-    files[f"{info}/METADATA"] = "Metadata-Version: 2.1\\nName: cloth\\nVersion: 1.0\\n"
-    files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\\nGenerator: tests\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
-    files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(os.path.join(folder, "cloth-1.0-py3-none-any.whl"), "w") as archive:
-        for path, content in files.items():
-            archive.writestr(path, content)
-    return "cloth-1.0-py3-none-any.whl"
-"""
-PROJECT = """
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "cloth"
-dynamic = ["version"]
-"""
+CLOTH = Path(__file__).parents[1] / "sources" / "cloth"
 NOTHING = "def work(files): ..."
 WRITES_HERE = "def work(files): os.makedirs('build'); open('build/cloth.egg-info', 'w').write('as setuptools does')"
 LINGERS = """
@@ -100,10 +78,8 @@ def source(tmp_path: Path) -> MakeSource:
     """``source(code)``: the folder of a package ``cloth``, where ``code`` has ``work(files)``, run by each build."""
 
     def make(code: str) -> Path:
-        folder = tmp_path / "cloth"
-        folder.mkdir()
-        (folder / "pyproject.toml").write_text(PROJECT)
-        (folder / "backend.py").write_text(BACKEND + code)
+        folder = shutil.copytree(CLOTH, tmp_path / "cloth")
+        (folder / "work.py").write_text(f"import os, sys\n{code}")
         return folder
 
     return make
@@ -188,7 +164,7 @@ def test_a_package_that_comes_as_source_is_built(root, wheel, source, given):
 def test_a_build_writes_into_a_copy_of_the_folder(root, wheel, source):
     folder = source(WRITES_HERE)
     prepare(root, as_folder(folder))
-    assert sorted(path.name for path in folder.iterdir()) == ["backend.py", "pyproject.toml"]
+    assert sorted(path.name for path in folder.iterdir()) == ["backend.py", "pyproject.toml", "work.py"]
 
 
 def test_what_was_built_is_not_in_the_cache_of_others(root, wheel, source, tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +18,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BACKEND = '''
-import json, os, signal, socket, subprocess, sys, zipfile
+CLOTH = Path(__file__).parents[1] / "sources" / "cloth"
+WORK = '''
+import json, os, signal, socket, subprocess, sys
 
 def reads(path):
     return lambda: open(path).read()
@@ -49,7 +51,7 @@ ATTEMPTS = {
     "list_state": lambda: os.listdir(TARGETS["state"]),
     "write_home": lambda: writes(TARGETS["file"])(),
     "write_cache": lambda: writes(TARGETS["cache"] + "/poison")(),
-    "write_source": lambda: writes(TARGETS["source"] + "/backend.py")(),
+    "write_source": lambda: writes(TARGETS["source"] + "/work.py")(),
     "write_for_all": lambda: writes("/tmp/weft-built")(),
     "socket": connects,
     "signal": lambda: os.kill(TARGETS["host"], signal.SIGTERM),
@@ -58,7 +60,7 @@ ATTEMPTS = {
     "secrets": known,
 }
 
-def build_wheel(folder, config_settings=None, metadata_directory=None):
+def work(files):
     found = {}
     for name, attempt in ATTEMPTS.items():
         try:
@@ -68,27 +70,8 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     nothing = subprocess.DEVNULL
     command = [sys.executable, "-c", "import time; time.sleep(600)", TARGETS["marker"]]
     subprocess.Popen(command, stdout=nothing, stderr=nothing, start_new_session=True)
-    info = "cloth-1.0.dist-info"
-    files = {
-        "cloth.py": f"found = {json.dumps(json.dumps(found))}",
-        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: cloth\\nVersion: 1.0\\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\\nGenerator: tests\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
-    }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(os.path.join(folder, "cloth-1.0-py3-none-any.whl"), "w") as archive:
-        for path, content in files.items():
-            archive.writestr(path, content)
-    return "cloth-1.0-py3-none-any.whl"
+    files["cloth.py"] = f"found = {json.dumps(json.dumps(found))}"
 '''
-PROJECT = """
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "cloth"
-dynamic = ["version"]
-"""
 
 
 class Host:
@@ -109,15 +92,13 @@ class Host:
         self._listener.bind(str(folder / "socket"))
         self._listener.listen()
         self.marker = f"built-{os.getpid()}"
-        source = folder / "cloth"
-        source.mkdir()
+        source = shutil.copytree(CLOTH, folder / "cloth")
         targets = {
             "host": os.getpid(), "token": f"{folder}/state/token", "key": f"{folder}/home/.ssh/id",
             "file": f"{folder}/home/file", "home": f"{folder}/home", "state": f"{folder}/state",
             "cache": f"{folder}/cache", "source": str(source), "socket": f"{folder}/socket", "marker": self.marker,
         }  # fmt: skip
-        (source / "backend.py").write_text(f"TARGETS = {targets!r}\n{BACKEND}")
-        (source / "pyproject.toml").write_text(PROJECT)
+        (source / "work.py").write_text(f"TARGETS = {targets!r}\n{WORK}")
         self.source = source
 
     def environ(self) -> dict[str, str]:
@@ -137,7 +118,7 @@ class Host:
             "signals": list(self.signals),
             "file": (self.folder / "home/file").read_text(),
             "cache": (self.folder / "cache/poison").exists(),
-            "source": (self.source / "backend.py").read_text(),
+            "source": (self.source / "work.py").read_text(),
             "for all": Path("/tmp/weft-built").exists(),
             "processes": [each for each in Path("/proc").glob("[0-9]*/cmdline") if self._is_left(each)],
             "half built": list((self.folder / "state/environments/builds").glob("*")),
